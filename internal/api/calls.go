@@ -1,0 +1,214 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	var out T
+	err := c.do(ctx, call{method: http.MethodGet, path: path, query: query}, &out)
+	return out, err
+}
+
+func post[T any](ctx context.Context, c *Client, path string, in any) (T, error) {
+	var out T
+	err := c.do(ctx, call{method: http.MethodPost, path: path, in: in}, &out)
+	return out, err
+}
+
+// Health asks whether the API is up and how its parts are.
+func (c *Client) Health(ctx context.Context) (Health, error) {
+	return get[Health](ctx, c, PathHealth, nil)
+}
+
+// Ready asks whether a model serves; until then the error is a [*Problem] of status 503.
+func (c *Client) Ready(ctx context.Context) (Health, error) {
+	return get[Health](ctx, c, PathReady, nil)
+}
+
+// Login asks for a token.
+func (c *Client) Login(ctx context.Context, username, password string) (LoginResponse, error) {
+	return post[LoginResponse](ctx, c, PathLogin, LoginRequest{username, password})
+}
+
+// Logout makes the client's token invalid.
+func (c *Client) Logout(ctx context.Context) error {
+	return c.do(ctx, call{method: http.MethodPost, path: PathLogout}, nil)
+}
+
+// ChangePassword changes the caller's password. All older tokens of the caller become invalid; the
+// answer holds a new one.
+func (c *Client) ChangePassword(ctx context.Context, old, replacement string) (LoginResponse, error) {
+	return post[LoginResponse](ctx, c, PathPassword, PasswordRequest{old, replacement})
+}
+
+// Me is the caller's account.
+func (c *Client) Me(ctx context.Context) (User, error) { return get[User](ctx, c, PathMe, nil) }
+
+// Users lists all accounts; for administrators.
+func (c *Client) Users(ctx context.Context) ([]User, error) {
+	return get[[]User](ctx, c, PathUsers, nil)
+}
+
+// Register makes an account; for administrators.
+func (c *Client) Register(ctx context.Context, r RegisterRequest) (User, error) {
+	return post[User](ctx, c, PathRegister, r)
+}
+
+// Predict classifies one row of features in the order of the model's schema.
+func (c *Client) Predict(ctx context.Context, features []float64) (PredictResponse, error) {
+	return post[PredictResponse](ctx, c, PathPredict, PredictRequest{features})
+}
+
+// PredictByName classifies one row of features by name.
+func (c *Client) PredictByName(ctx context.Context, features map[string]float64) (PredictResponse, error) {
+	return post[PredictResponse](ctx, c, PathPredict, PredictRequest{features})
+}
+
+// PredictBatch classifies up to [MaxBatch] rows; all are logged, or none.
+func (c *Client) PredictBatch(ctx context.Context, rows [][]float64) (BatchResponse, error) {
+	return post[BatchResponse](ctx, c, PathBatch, BatchRequest{rows})
+}
+
+// Generate makes a dataset of generated rows.
+func (c *Client) Generate(ctx context.Context, r GenerateRequest) (GenerateResponse, error) {
+	return post[GenerateResponse](ctx, c, PathGenerate, r)
+}
+
+// RetrainReply is the end of a retraining or, while it goes on, its job: one of the two is set.
+type RetrainReply struct {
+	Done *RetrainResponse
+	Job  *Job
+}
+
+// Retrain asks for a retraining. With wait it returns when the API serves the result, or after the
+// server's patience (60 s) with the job; without, with the job at once.
+func (c *Client) Retrain(ctx context.Context, r RetrainRequest, wait bool) (RetrainReply, error) {
+	k := call{method: http.MethodPost, path: PathRetrain, in: r}
+	if !wait {
+		k.header = http.Header{"Prefer": {"respond-async"}}
+	}
+	var reply RetrainReply
+	err := c.do(ctx, k, func(status int) any {
+		if status == http.StatusAccepted {
+			reply.Job = &Job{}
+			return reply.Job
+		}
+		reply.Done = &RetrainResponse{}
+		return reply.Done
+	})
+	if err != nil {
+		return RetrainReply{}, err
+	}
+	return reply, nil
+}
+
+// RetrainConditional retrains if accuracy is below a threshold, and waits as Retrain does.
+func (c *Client) RetrainConditional(ctx context.Context, r ConditionalRequest) (ConditionalResponse, error) {
+	return post[ConditionalResponse](ctx, c, PathConditional, r)
+}
+
+// Job is where a job stands.
+func (c *Client) Job(ctx context.Context, id int64) (Job, error) {
+	return get[Job](ctx, c, JobPath(id), nil)
+}
+
+// ModelInfo is the model that serves.
+func (c *Client) ModelInfo(ctx context.Context) (ModelInfo, error) {
+	return get[ModelInfo](ctx, c, PathModelInfo, nil)
+}
+
+// Models lists the newest versions; limit 0 means the server's default.
+func (c *Client) Models(ctx context.Context, limit int) (VersionList, error) {
+	return get[VersionList](ctx, c, PathModels, atMost(limit))
+}
+
+// Activate makes the API serve a version; for administrators.
+func (c *Client) Activate(ctx context.Context, version string) (Version, error) {
+	return post[Version](ctx, c, ActivatePath(version), nil)
+}
+
+// Rollback makes the API serve the version before the active one; for administrators.
+func (c *Client) Rollback(ctx context.Context) (Version, error) {
+	return post[Version](ctx, c, PathRollback, nil)
+}
+
+// Datasets lists the newest datasets; limit 0 means the server's default.
+func (c *Client) Datasets(ctx context.Context, limit int) (DatasetList, error) {
+	return get[DatasetList](ctx, c, PathDatasetList, atMost(limit))
+}
+
+// DeleteDataset removes a dataset; for administrators.
+func (c *Client) DeleteDataset(ctx context.Context, id int64) error {
+	return c.do(ctx, call{method: http.MethodDelete, path: DatasetPath(id)}, nil)
+}
+
+// Upload says how to read a file of comma- or semicolon-separated values.
+type Upload struct {
+	Name    string   // shown in the catalogue
+	Target  string   // the column that is predicted
+	Ignore  []string // columns to leave out
+	SkipBad bool     // leave bad rows out and report them, instead of refusing the file
+}
+
+// Import uploads a file, streamed.
+func (c *Client) Import(ctx context.Context, file io.Reader, u Upload) (ImportResponse, error) {
+	query := url.Values{"target": {u.Target}}
+	if u.Name != "" {
+		query.Set("name", u.Name)
+	}
+	if len(u.Ignore) > 0 {
+		query.Set("ignore", strings.Join(u.Ignore, ","))
+	}
+	if u.SkipBad {
+		query.Set("skip_bad", "true")
+	}
+	var out ImportResponse
+	err := c.do(ctx, call{
+		method: http.MethodPost, path: PathDatasets, query: query,
+		header: http.Header{"Content-Type": {"text/csv"}}, body: file,
+	}, &out)
+	return out, err
+}
+
+// History lists the caller's newest predictions; limit 0 means the server's default.
+func (c *Client) History(ctx context.Context, limit int) (PredictionHistory, error) {
+	return get[PredictionHistory](ctx, c, PathHistory, atMost(limit))
+}
+
+// HistoryAll lists everybody's newest predictions; for administrators.
+func (c *Client) HistoryAll(ctx context.Context, limit int) (PredictionHistory, error) {
+	return get[PredictionHistory](ctx, c, PathHistoryAll, atMost(limit))
+}
+
+// Stats sums up the caller's predictions, everybody's for administrators and services.
+func (c *Client) Stats(ctx context.Context) (PredictionStats, error) {
+	return get[PredictionStats](ctx, c, PathStats, nil)
+}
+
+// Trainings lists the newest retrainings.
+func (c *Client) Trainings(ctx context.Context, limit int) (TrainingHistory, error) {
+	return get[TrainingHistory](ctx, c, PathTrainings, atMost(limit))
+}
+
+// Drift lists the newest periodic checks.
+func (c *Client) Drift(ctx context.Context, limit int) (DriftHistory, error) {
+	return get[DriftHistory](ctx, c, PathDrift, atMost(limit))
+}
+
+// SystemLogs lists the newest entries of the audit log; for administrators.
+func (c *Client) SystemLogs(ctx context.Context, limit int) (SystemLogs, error) {
+	return get[SystemLogs](ctx, c, PathSystemLogs, atMost(limit))
+}
+
+func atMost(limit int) url.Values {
+	if limit == 0 {
+		return nil
+	}
+	return url.Values{"limit": {strconv.Itoa(limit)}}
+}
