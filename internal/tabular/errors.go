@@ -1,0 +1,64 @@
+package tabular
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// RowError says what is wrong with one row of a file.
+type RowError struct {
+	// Line is the number of the physical line on which the row starts; the header is on line 1.
+	Line int
+	// Column is the name of the column, empty if the row as a whole is wrong.
+	Column string
+	Reason string
+}
+
+// Error implements error.
+func (e RowError) Error() string {
+	if e.Column == "" {
+		return fmt.Sprintf("line %d: %s", e.Line, e.Reason)
+	}
+	return fmt.Sprintf("line %d, column %s: %s", e.Line, quote(e.Column), e.Reason)
+}
+
+// FileError says why a file as a whole can't be read as a table.
+type FileError struct {
+	Reason string
+}
+
+// Error implements error.
+func (e *FileError) Error() string { return e.Reason }
+
+func fileErrorf(format string, args ...any) *FileError {
+	return &FileError{Reason: fmt.Sprintf(format, args...)}
+}
+
+// quote shows text from a file in a message, shortened.
+func quote(s string) string {
+	const most = 60
+	if len(s) > most {
+		cut := most
+		for cut > most-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// list shows names in a message, the first fifty of them.
+func list(names []string) string {
+	const most = 50
+	more := ""
+	if len(names) > most {
+		more = fmt.Sprintf(" and %d more", len(names)-most)
+		names = names[:most]
+	}
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = quote(n)
+	}
+	return strings.Join(quoted, ", ") + more
+}

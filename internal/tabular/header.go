@@ -1,0 +1,144 @@
+package tabular
+
+import (
+	"bytes"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+)
+
+const maxName = 256 // bytes of a column's name, and of a class
+
+// What a column is for; features are numbered from 0.
+const (
+	slotTarget = -1
+	slotIgnore = -2
+)
+
+// header is the first record of a file.
+type header struct {
+	columns  []string
+	slots    []int // of each column: the number of the feature, slotTarget or slotIgnore
+	features []string
+}
+
+// readHeader takes the header off the stream, and finds out its delimiter.
+func readHeader(s *blocks, o CSVOptions) (header, error) {
+	data, err := s.fill(nil, s.size)
+	if err != nil {
+		return header{}, err
+	}
+	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
+		return header{}, fileErrorf("the file is UTF-16 text; save it as UTF-8")
+	}
+	i := 0
+	if bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}) {
+		i = 3
+	}
+	s.line = 1
+	for i < len(data) && (data[i] == '\n' || data[i] == '\r') {
+		if data[i] == '\n' {
+			s.line++
+		}
+		i++
+	}
+	if i == len(data) {
+		return header{}, fileErrorf("the file is empty; a header with the names of the columns is required")
+	}
+	s.delim = delimiter(data[i:])
+	fields, end, state := scanRecord(data, i, s.delim, nil)
+	switch {
+	case state == recordBroken:
+		return header{}, fileErrorf("the header on line %d has a quote in the wrong place", s.line)
+	case state == recordOpenQuote && s.eof:
+		return header{}, fileErrorf("the quotes in the header on line %d are never closed", s.line)
+	case state != recordComplete && !s.eof:
+		return header{}, fileErrorf("the header on line %d is longer than %d bytes", s.line, len(data))
+	}
+	s.line += bytes.Count(data[i:end], newline)
+	s.tail = data[end:]
+	columns := make([]string, len(fields))
+	for j, f := range fields {
+		columns[j] = string(f.text(data))
+	}
+	return newHeader(columns, o)
+}
+
+// delimiter is the one of , ; and tab that is most frequent in the first record, outside quotes.
+func delimiter(b []byte) byte {
+	var counts [256]int
+	quoted := false
+	for _, c := range b {
+		if c == '"' {
+			quoted = !quoted
+		} else if c == '\n' && !quoted {
+			break
+		} else if !quoted {
+			counts[c]++
+		}
+	}
+	best := byte(',')
+	for _, c := range []byte{';', '\t'} {
+		if counts[c] > counts[best] {
+			best = c
+		}
+	}
+	return best
+}
+
+func newHeader(columns []string, o CSVOptions) (header, error) {
+	if len(columns) > o.MaxColumns {
+		return header{}, fileErrorf("the file has %d columns, at most %d are possible", len(columns), o.MaxColumns)
+	}
+	h := header{columns: columns, slots: make([]int, len(columns))}
+	first := make(map[string]int, len(columns))
+	for j, name := range columns {
+		switch at, twice := first[name]; {
+		case name == "":
+			return header{}, fileErrorf("column %d has no name%s", j+1, indexHint(j))
+		case twice:
+			return header{}, fileErrorf("columns %d and %d have the same name: %s", at+1, j+1, quote(name))
+		case len(name) > maxName:
+			return header{}, fileErrorf("the name of column %d is longer than %d bytes: %s", j+1, maxName, quote(name))
+		case !utf8.ValidString(name):
+			return header{}, fileErrorf("the name of column %d is not UTF-8: %s", j+1, quote(name))
+		}
+		first[name] = j
+		switch {
+		case name == o.Target:
+			h.slots[j] = slotTarget
+		case slices.Contains(o.Ignore, name):
+			h.slots[j] = slotIgnore
+		default:
+			h.slots[j] = len(h.features)
+			h.features = append(h.features, name)
+		}
+	}
+	for _, name := range append([]string{o.Target}, o.Ignore...) {
+		if _, ok := first[name]; !ok {
+			return header{}, fileErrorf("there is no column %s; the columns are %s%s", quote(name), list(columns), headerHint(columns))
+		}
+	}
+	if len(h.features) == 0 {
+		return header{}, fileErrorf("there is no column beside the target %s that could be a feature", quote(o.Target))
+	}
+	return h, nil
+}
+
+// indexHint explains the nameless first column that pandas writes by default.
+func indexHint(column int) string {
+	if column > 0 {
+		return ""
+	}
+	return "; if it holds row numbers, write the file without them (in pandas: index=False)"
+}
+
+// headerHint is for a file that starts with data.
+func headerHint(columns []string) string {
+	for _, c := range columns {
+		if _, err := strconv.ParseFloat(c, 64); err != nil {
+			return ""
+		}
+	}
+	return "; is the header missing?"
+}

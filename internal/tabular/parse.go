@@ -1,0 +1,232 @@
+package tabular
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// parser turns blocks into rows. It is read only, and shared by the goroutines that parse.
+type parser struct {
+	header
+	numbers *numbers
+	delim   byte
+	skipBad bool
+	keepBad int
+	// careful parses every row the slow way; tests hold both ways to each other.
+	careful bool
+}
+
+// parse reads all rows of the block. known are the classes of the rows before it, if they are known
+// already; assumed tells that they are not.
+func (p *parser) parse(b *block, known classes, assumed bool) {
+	p.reset(b)
+	b.classes, b.assumed = known, assumed
+	line := b.line
+	for i := 0; i < b.n; {
+		if b.data[i] == '\n' {
+			i++
+			line++
+			continue
+		}
+		if !p.careful {
+			if next := p.fastRow(b, i); next > 0 {
+				i = next
+				line++
+				b.count++
+				continue
+			}
+		}
+		next, problem := p.slowRow(b, i, line)
+		if b.err != nil {
+			return
+		}
+		if problem != nil {
+			b.badCount++
+			if len(b.bad) < p.keepBad {
+				b.bad = append(b.bad, *problem)
+			}
+			if !p.skipBad {
+				return
+			}
+		}
+		line += bytes.Count(b.data[i:next], newline)
+		i = next
+	}
+}
+
+func (p *parser) reset(b *block) {
+	b.count, b.badCount, b.third = 0, 0, false
+	b.bad = b.bad[:0]
+	// A row has a byte or more of each feature and of the target, and a delimiter or line end behind
+	// each column: more rows than this cannot be in the block.
+	k := len(p.features)
+	most := b.n/(len(p.columns)+k+1) + 1
+	if cap(b.rows.Target) < most {
+		b.rows.Target = make([]uint8, most)
+		b.flat = make([]float64, most*k)
+		b.rows.Features = make([][]float64, k)
+	}
+	b.rows.Target = b.rows.Target[:most]
+	for j := range k {
+		b.rows.Features[j] = b.flat[j*most : (j+1)*most]
+	}
+}
+
+// fastRow reads the row at b.data[i], if it is as simple as most: on one line, without quotes, all
+// numbers good and the class known. It returns the index behind the row, 0 if slowRow must look.
+func (p *parser) fastRow(b *block, i int) int {
+	data, delim, row, last := b.data, p.delim, b.count, len(p.slots)-1
+	for j, slot := range p.slots {
+		for data[i] == ' ' {
+			i++
+		}
+		if slot >= 0 {
+			v, next := p.numbers.parse(data, i)
+			if next == 0 {
+				return 0
+			}
+			b.rows.Features[slot][row] = v
+			i = next
+		} else {
+			start := i
+			for data[i] != delim && data[i] != '\n' && data[i] != '"' {
+				i++
+			}
+			if slot == slotTarget {
+				code, ok := b.classes.code(trimEnd(data[start:i]))
+				if !ok {
+					return 0
+				}
+				b.rows.Target[row] = code
+			}
+			if data[i] == '\n' && i > start && data[i-1] == '\r' {
+				i--
+			}
+		}
+		if j == last {
+			break
+		}
+		if data[i] != delim {
+			return 0
+		}
+		i++
+	}
+	if data[i] == '\r' {
+		i++
+	}
+	if data[i] != '\n' {
+		return 0
+	}
+	return min(i+1, b.n)
+}
+
+// trimEnd takes off spaces, and the first half of a \r\n.
+func trimEnd(s []byte) []byte {
+	if n := len(s); n > 0 && s[n-1] == '\r' {
+		s = s[:n-1]
+	}
+	for len(s) > 0 && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// slowRow reads any row, and says what is wrong with it. It returns the index behind the row.
+func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
+	var next int
+	var state recordState
+	b.fields, next, state = scanRecord(b.data[:b.n], i, p.delim, b.fields[:0])
+	fail := func(column int, reason string) (int, *RowError) {
+		e := &RowError{Line: line, Reason: reason}
+		if column >= 0 && column < len(p.columns) {
+			e.Column = p.columns[column]
+		}
+		return next, e
+	}
+	last := b.fields[len(b.fields)-1]
+	switch {
+	case state == recordOpenQuote:
+		b.err = fileErrorf("the quotes that open on line %d are never closed", line+bytes.Count(b.data[i:last.start], newline))
+		return next, nil
+	case state == recordBroken && last.quoted:
+		return fail(len(b.fields)-1, "text after the closing quote")
+	case state == recordBroken:
+		return fail(len(b.fields)-1, "a quote inside a field that is not in quotes")
+	case len(b.fields) == 1 && !last.quoted && len(last.text(b.data)) == 0:
+		return next, nil // an empty line
+	case len(b.fields) != len(p.columns):
+		return fail(-1, fmt.Sprintf("%d fields instead of %d", len(b.fields), len(p.columns)))
+	}
+	var target []byte
+	targetColumn := 0
+	for j, slot := range p.slots {
+		if slot == slotIgnore {
+			continue
+		}
+		text := b.fields[j].text(b.data)
+		if slot == slotTarget {
+			target, targetColumn = text, j
+			continue
+		}
+		b.text = append(append(b.text[:0], text...), paddingBytes...)
+		v, end := p.numbers.parse(b.text, 0)
+		if end == 0 || end != len(text) {
+			return fail(j, notANumber(string(text)))
+		}
+		b.rows.Features[slot][b.count] = v
+	}
+	code, ok := b.classes.code(target)
+	if !ok {
+		var reason string
+		if code, reason = p.newClass(b, target, line); reason != "" {
+			return fail(targetColumn, reason)
+		}
+	}
+	b.rows.Target[b.count] = code
+	b.count++
+	return next, nil
+}
+
+// newClass takes in a value of the target that was not seen before, or gives the reason why not.
+func (p *parser) newClass(b *block, value []byte, line int) (code uint8, reason string) {
+	switch {
+	case len(value) == 0:
+		return 0, "empty"
+	case len(value) > maxName:
+		return 0, fmt.Sprintf("longer than %d bytes: %s", maxName, quote(string(value)))
+	case !utf8.Valid(value):
+		return 0, "not UTF-8: " + quote(string(value))
+	}
+	code, ok := b.classes.add(string(value), line)
+	if !ok {
+		b.third = true
+		c := &b.classes
+		return 0, fmt.Sprintf("a third value %s, after %s (line %d) and %s (line %d): a target has two",
+			quote(string(value)), quote(c.values[0]), c.lines[0], quote(c.values[1]), c.lines[1])
+	}
+	return code, ""
+}
+
+// notANumber is the reason why text was refused as a feature.
+func notANumber(text string) string {
+	if text == "" {
+		return "empty"
+	}
+	switch strings.ToLower(strings.TrimLeft(text, "+-")) {
+	case "nan", "inf", "infinity":
+		return "NaN and infinities are not allowed: " + quote(text)
+	}
+	if _, err := strconv.ParseFloat(text, 64); errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(text, "xX") {
+		return "out of the range of a 64-bit number: " + quote(text)
+	}
+	if strings.Count(text, ",") == 1 {
+		if _, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64); err == nil {
+			return "a decimal comma, write a point: " + quote(text)
+		}
+	}
+	return "not a number: " + quote(text)
+}
