@@ -1,0 +1,74 @@
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"iacontinu/internal/ml"
+)
+
+// retrainAttempts is how often a retraining is tried that fails for reasons of the platform, not of
+// the data.
+const retrainAttempts = 3
+
+// unfinished are the states of a job that still leads to a result. River's default set holds
+// completed too, and a second retraining on the same data would then silently be the first one's
+// result for a day.
+func unfinished() []rivertype.JobState {
+	return []rivertype.JobState{
+		rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning,
+		rivertype.JobStateRetryable, rivertype.JobStateScheduled,
+	}
+}
+
+// EnqueueRetrain asks for a retraining. If one for the same work is queued or running, its id is
+// returned and joined is true. The error is CodeUnavailable while the database is locked and
+// CodeStorageFull without space.
+func (q *Queue) EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int64, joined bool, err error) {
+	res, err := q.insert.Insert(ctx, args, &river.InsertOpts{
+		Queue:       queueRetrain,
+		MaxAttempts: retrainAttempts,
+		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: unfinished()},
+	})
+	if err != nil {
+		return 0, false, fmt.Errorf("queue: enqueue a retraining: %w", coded(err))
+	}
+	return res.Job.ID, res.UniqueSkippedAsDuplicate, nil
+}
+
+// EnqueueNotify asks that people be told of an event.
+func (q *Queue) EnqueueNotify(ctx context.Context, e ml.Event) error {
+	if _, err := q.insert.Insert(ctx, ml.NotifyArgs{Event: e}, notifyOptions()); err != nil {
+		return fmt.Errorf("queue: enqueue a message about %s: %w", e.Topic, coded(err))
+	}
+	return nil
+}
+
+// EnqueueNotifyTx is EnqueueNotify within a transaction of Options.DB: the message is owed if and
+// only if the transaction commits.
+func (q *Queue) EnqueueNotifyTx(ctx context.Context, tx *sql.Tx, e ml.Event) error {
+	if _, err := q.insert.InsertTx(ctx, tx, ml.NotifyArgs{Event: e}, notifyOptions()); err != nil {
+		return fmt.Errorf("queue: enqueue a message about %s: %w", e.Topic, coded(err))
+	}
+	return nil
+}
+
+func notifyOptions() *river.InsertOpts { return &river.InsertOpts{Queue: queueNotify} }
+
+// sweepArgs are the arguments of the periodic retention.
+type sweepArgs struct{}
+
+// Kind is the name of the job in the queue.
+func (sweepArgs) Kind() string { return "sweep" }
+
+func sweepJob() (river.JobArgs, *river.InsertOpts) {
+	return sweepArgs{}, &river.InsertOpts{
+		Queue:       queueMaintenance,
+		MaxAttempts: 1, // the next one comes soon enough
+		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: unfinished()},
+	}
+}

@@ -1,0 +1,134 @@
+package queue
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/riverqueue/river/rivertype"
+
+	"iacontinu/internal/ml"
+)
+
+// failure is kept with a job for whoever asked for it. River's own list of errors holds the full
+// text of each and is never shown.
+type failure struct {
+	Code    ml.Code `json:"code"`
+	Message string  `json:"message"`
+}
+
+// metadata are the keys of a job's metadata that this package reads or writes.
+type metadata struct {
+	Failure  *failure `json:"failure"`
+	Failures int      `json:"failures"` // failed deliveries of a message
+	Orphaned int      `json:"orphaned"` // times that its worker died
+}
+
+func readMetadata(row *rivertype.JobRow) metadata {
+	var m metadata
+	_ = json.Unmarshal(row.Metadata, &m) // River checked that it is JSON; foreign shapes count as empty
+	return m
+}
+
+// Job tells how a job stands. The error is CodeNotFound if there is none of that id; a finished job
+// is forgotten after a day, a failed one after a week.
+func (q *Queue) Job(ctx context.Context, id int64) (ml.Job, error) {
+	row, err := q.read.JobGet(ctx, id)
+	if errors.Is(err, rivertype.ErrNotFound) {
+		return ml.Job{}, ml.Errorf(ml.CodeNotFound, "there is no job %d", id)
+	}
+	if err != nil {
+		return ml.Job{}, fmt.Errorf("queue: read job %d: %w", id, coded(err))
+	}
+	return jobOf(row), nil
+}
+
+func jobOf(row *rivertype.JobRow) ml.Job {
+	failed := readMetadata(row).Failure
+	job := ml.Job{
+		ID: row.ID, Kind: row.Kind, State: stateOf(row.State, failed != nil),
+		Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
+		CreatedAt: row.CreatedAt, StartedAt: deref(row.AttemptedAt), FinishedAt: deref(row.FinalizedAt),
+	}
+	if failed != nil && job.State != ml.JobSucceeded {
+		job.Error, job.ErrorCode = failed.Message, failed.Code
+	}
+	if row.Kind == (ml.RetrainArgs{}).Kind() {
+		var args ml.RetrainArgs
+		if json.Unmarshal(row.EncodedArgs, &args) == nil {
+			job.RequestedBy = args.RequestedBy
+		}
+	}
+	return job
+}
+
+// stateOf maps River's states. A permanent error ends as River's cancelled, which to its caller is a
+// failure; without an error somebody called the job off.
+func stateOf(s rivertype.JobState, failed bool) ml.JobState {
+	switch s {
+	case rivertype.JobStateRunning:
+		return ml.JobRunning
+	case rivertype.JobStateCompleted:
+		return ml.JobSucceeded
+	case rivertype.JobStateDiscarded:
+		return ml.JobFailed
+	case rivertype.JobStateCancelled:
+		if failed {
+			return ml.JobFailed
+		}
+		return ml.JobCancelled
+	case rivertype.JobStateRetryable:
+		return ml.JobRetrying
+	case rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateScheduled:
+		if failed {
+			return ml.JobRetrying
+		}
+	}
+	return ml.JobQueued
+}
+
+func deref(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// Depth is how much work a queue holds.
+type Depth struct {
+	Queue string
+	// Waiting jobs are not finished and not running, due or not.
+	Waiting, Running int
+	// OldestWait is how long the job that is due the longest has waited; 0 if none is due.
+	OldestWait time.Duration
+}
+
+// Depth tells how much work each queue with unfinished jobs holds.
+func (q *Queue) Depth(ctx context.Context) ([]Depth, error) {
+	rows, err := q.options.Reader.QueryContext(ctx, `
+		SELECT queue, sum(state <> 'running'), sum(state = 'running'),
+			max(0.0, coalesce(max(CASE WHEN state <> 'running' THEN unixepoch('subsec') - unixepoch(scheduled_at, 'subsec') END), 0.0))
+		FROM river_job
+		WHERE state IN ('available', 'pending', 'retryable', 'running', 'scheduled')
+		GROUP BY queue ORDER BY queue`)
+	if err != nil {
+		return nil, fmt.Errorf("queue: count jobs: %w", coded(err))
+	}
+	defer rows.Close()
+	var depths []Depth
+	for rows.Next() {
+		var d Depth
+		var oldest float64
+		if err := rows.Scan(&d.Queue, &d.Waiting, &d.Running, &oldest); err != nil {
+			return nil, fmt.Errorf("queue: count jobs: %w", coded(err))
+		}
+		d.OldestWait = time.Duration(oldest * float64(time.Second))
+		depths = append(depths, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("queue: count jobs: %w", coded(err))
+	}
+	return depths, nil
+}
