@@ -1,0 +1,83 @@
+package notify
+
+import (
+	"time"
+
+	"iacontinu/internal/ml"
+)
+
+const (
+	// sendLease is how long a worker has a topic for itself while it sends: longer than any sender
+	// tries. It runs out by itself if the worker dies.
+	sendLease = time.Minute
+	// claimedWait is when to look again at a topic on which another worker sends.
+	claimedWait = 2 * time.Second
+	// maxSkew is how far ahead of the clock an event is believed. One from further ahead was written
+	// before the clock was set back, and must not silence all that come after it.
+	maxSkew = time.Minute
+	// resolution is what times are kept to. A store that rounds a finer one up would make an event
+	// older than itself.
+	resolution = time.Millisecond
+)
+
+func stored(t time.Time) time.Time { return t.UTC().Truncate(resolution) }
+
+// step is what to do with an event.
+type step string
+
+const (
+	stepSend       step = "send"
+	stepSuperseded step = "superseded"
+	stepUnchanged  step = "unchanged"
+	stepRecorded   step = "recorded"
+	stepDelayed    step = "delayed"
+)
+
+// decision is a step and the state of the topic to store before it is taken.
+type decision struct {
+	step step
+	next ml.NotificationState
+	wait time.Duration // positive if the event is to come again
+}
+
+// decide applies the rules of the package's documentation, in their order.
+func decide(s ml.NotificationState, e ml.Event, now time.Time, cooldown time.Duration) decision {
+	at := stored(e.At)
+	if at.Before(s.LatestAt) && !s.LatestAt.After(now.Add(maxSkew)) {
+		return decision{step: stepSuperseded, next: s}
+	}
+	next := s
+	if !at.Equal(s.LatestAt) {
+		next.LatestAt = at
+	}
+	switch {
+	case s.State == e.State:
+		return decision{step: stepUnchanged, next: next}
+	case s.State == "" && good(e):
+		next.State = e.State
+		return decision{step: stepRecorded, next: next}
+	}
+	// Neither wait is believed beyond its full length: the clock may have been set back.
+	if wait := min(s.SendingUntil.Sub(now), sendLease); wait > 0 {
+		return decision{step: stepDelayed, next: next, wait: min(wait, claimedWait)}
+	}
+	if wait := min(s.SentAt.Add(cooldown).Sub(now), cooldown); wait > 0 {
+		return decision{step: stepDelayed, next: next, wait: wait}
+	}
+	next.SendingUntil = stored(now.Add(sendLease))
+	return decision{step: stepSend, next: next}
+}
+
+// good reports whether a topic is in the state in which a healthy platform starts.
+func good(e ml.Event) bool {
+	switch e.Topic {
+	case ml.EventDrift:
+		return e.State == "stable"
+	case ml.EventHealth:
+		return e.State == "up"
+	case ml.EventRetrain:
+		return e.State == "ok"
+	case ml.EventModel: // which version serves first is news
+	}
+	return false
+}
