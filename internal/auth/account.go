@@ -1,0 +1,38 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/mail"
+	"regexp"
+
+	"iacontinu/internal/ml"
+)
+
+// userName is what an account may be called. No name has a colon, which marks the processes of the
+// platform in records, nor anything that a terminal or a log would take for its own.
+var userName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{2,63}$`)
+
+const maxEmail = 254 // RFC 5321, section 4.5.3.1.3
+
+// checkAccount returns an error that names each field of a new account that is wrong.
+func checkAccount(u ml.User, password string) error {
+	var wrong []ml.FieldError
+	if !userName.MatchString(u.Username) {
+		wrong = append(wrong, ml.FieldError{Location: "body.username", Message: "must have 3 to 64 letters, digits and . _ @ -, a letter or digit first"})
+	}
+	if a, err := mail.ParseAddress(u.Email); err != nil || a.Address != u.Email || len(u.Email) > maxEmail {
+		wrong = append(wrong, ml.FieldError{Location: "body.email", Message: "must be an address such as name@example.org"})
+	}
+	if u.Role != ml.RoleUser && u.Role != ml.RoleAdmin && u.Role != "" {
+		wrong = append(wrong, ml.FieldError{Location: "body.role", Message: fmt.Sprintf("must be %s or %s", ml.RoleUser, ml.RoleAdmin)})
+	}
+	var short *ml.Error
+	if errors.As(CheckPassword(password, "body.password"), &short) {
+		wrong = append(wrong, short.Fields...)
+	}
+	if wrong == nil {
+		return nil
+	}
+	return &ml.Error{Code: ml.CodeInvalid, Message: "the account can't be made", Fields: wrong}
+}
