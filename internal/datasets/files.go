@@ -1,0 +1,68 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"iacontinu/internal/ml"
+)
+
+const (
+	fileSuffix = ".parquet"
+	tempSuffix = ".tmp"
+)
+
+// file is where the rows of a dataset lie.
+func (d *Datasets) file(id int64) string {
+	return filepath.Join(d.o.Dir, strconv.FormatInt(id, 10)+fileSuffix)
+}
+
+// fileID is the dataset whose file has that name.
+func fileID(name string) (id int64, ok bool) {
+	digits, ok := strings.CutSuffix(name, fileSuffix)
+	if !ok {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(digits, 10, 64)
+	return id, err == nil && strconv.FormatInt(id, 10) == digits
+}
+
+// tempFile is a new name for a file being written. It tells who writes it.
+func (d *Datasets) tempFile() string {
+	return filepath.Join(d.o.Dir, fmt.Sprintf(".%s.%016x%s", d.o.Builder, rand.Uint64(), tempSuffix))
+}
+
+// tempBuilder is who writes the temporary file of that name.
+func tempBuilder(name string) (builder string, ok bool) {
+	name, ok = strings.CutSuffix(name, tempSuffix)
+	if !ok || !strings.HasPrefix(name, ".") {
+		return "", false
+	}
+	end := strings.LastIndexByte(name, '.')
+	if end < 2 {
+		return "", false
+	}
+	return name[1:end], true
+}
+
+func (d *Datasets) removeFile(id int64) error {
+	if err := os.Remove(d.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// stored gives errors of the disk the code that tells a caller what to do.
+func stored(err error) error {
+	if (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) && ml.CodeOf(err) == "" {
+		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
+	}
+	return err
+}

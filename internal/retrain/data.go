@@ -1,0 +1,164 @@
+package retrain
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strings"
+
+	"iacontinu/internal/ml"
+)
+
+// maxDatasets bounds how many datasets one version is made of. Smaller windows than that many
+// datasets hold are the rule.
+const maxDatasets = 1000
+
+// part is the newest rows of a dataset, as many as are used.
+type part struct {
+	dataset ml.Dataset
+	rows    int
+}
+
+// gather chooses the datasets and reads their rows, oldest first.
+func (j *job) gather(ctx context.Context) error {
+	sets, window, err := j.choose(ctx)
+	if err != nil {
+		return err
+	}
+	columns, err := j.read(ctx, sets, window)
+	if err != nil {
+		return err
+	}
+	j.data, j.fingerprint = concat(columns), fingerprint(j.parts)
+	return nil
+}
+
+// choose returns the datasets to use, newest first, and how many of their newest rows, and sets the
+// schema. A dataset that the job names is used whole and alone, whatever its schema, which then
+// becomes the served one.
+func (j *job) choose(ctx context.Context) (sets []ml.Dataset, window int, err error) {
+	if j.args.DatasetID != 0 {
+		ds, err := j.options.Catalogue.Dataset(ctx, j.args.DatasetID)
+		if err != nil {
+			return nil, 0, fmt.Errorf("read dataset %d: %w", j.args.DatasetID, err)
+		}
+		j.schema = ds.Schema
+		return []ml.Dataset{ds}, ds.Samples, nil
+	}
+	if j.schema, err = j.servedSchema(ctx); err != nil {
+		return nil, 0, err
+	}
+	generated := j.schema.Equal(ml.GeneratedSchema())
+	var fresh ml.Dataset
+	if generated && j.args.Generate {
+		if fresh, err = j.generate(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
+	sets, err = j.options.Catalogue.NewestDatasets(ctx, j.schema.Key(), maxDatasets)
+	if err != nil {
+		return nil, 0, fmt.Errorf("list the datasets: %w", err)
+	}
+	// The job is about the data there was when it was asked for, plus its own. Without that bound, a
+	// job that is run again would be about other data.
+	sets = slices.DeleteFunc(sets, func(ds ml.Dataset) bool {
+		return j.args.NewestDataset > 0 && ds.ID > j.args.NewestDataset && ds.ID != fresh.ID
+	})
+	switch {
+	case len(sets) > 0:
+	case generated:
+		if fresh, err = j.generate(ctx); err != nil {
+			return nil, 0, err
+		}
+		sets = []ml.Dataset{fresh}
+	default:
+		return nil, 0, ml.Errorf(ml.CodeUnprocessed,
+			"there is no dataset with the features of the version that serves (%s): import one of the same columns, or name the dataset to train on",
+			strings.Join(j.schema.Features, ", "))
+	}
+	return sets, j.options.TrainingWindow, nil
+}
+
+// servedSchema is the active version's, or the generated one while nothing serves.
+func (j *job) servedSchema(ctx context.Context) (ml.Schema, error) {
+	active, err := j.options.Versions.Active(ctx)
+	switch {
+	case ml.CodeOf(err) == ml.CodeNotFound:
+		return ml.GeneratedSchema(), nil
+	case err != nil:
+		return ml.Schema{}, fmt.Errorf("read the active version: %w", err)
+	}
+	return active.Schema, nil
+}
+
+func (j *job) generate(ctx context.Context) (ml.Dataset, error) {
+	ds, err := j.options.Generate(ctx, j.id, j.created, j.options.Samples)
+	if err != nil {
+		return ml.Dataset{}, fmt.Errorf("generate a dataset: %w", err)
+	}
+	return ds, nil
+}
+
+// read reads the newest rows of the datasets, given newest first, until there are as many as the
+// window holds, and sets the parts. It returns the columns of each part, oldest first.
+func (j *job) read(ctx context.Context, sets []ml.Dataset, window int) ([]ml.Columns, error) {
+	j.parts = nil
+	var columns []ml.Columns
+	for _, ds := range sets {
+		if window == 0 {
+			break
+		}
+		c, err := j.options.Datasets.Columns(ctx, ds, min(window, ds.Samples))
+		if err != nil {
+			return nil, fmt.Errorf("read dataset %d: %w", ds.ID, err)
+		}
+		window -= c.Len()
+		columns = append(columns, c)
+		j.parts = append(j.parts, part{dataset: ds, rows: c.Len()})
+	}
+	slices.Reverse(columns)
+	slices.Reverse(j.parts)
+	return columns, nil
+}
+
+// concat lays columns one after the other. Those of a single part are returned as they are.
+func concat(parts []ml.Columns) ml.Columns {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	n := 0
+	for _, p := range parts {
+		n += p.Len()
+	}
+	out := ml.Columns{Features: make([][]float64, len(parts[0].Features)), Target: make([]uint8, 0, n)}
+	for f := range out.Features {
+		out.Features[f] = make([]float64, 0, n)
+		for _, p := range parts {
+			out.Features[f] = append(out.Features[f], p.Features[f]...)
+		}
+	}
+	for _, p := range parts {
+		out.Target = append(out.Target, p.Target...)
+	}
+	return out
+}
+
+// fingerprint is a digest of which rows are used: the fingerprint of each dataset and how many of its
+// newest rows.
+func fingerprint(parts []part) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%s %d of %d\n", p.dataset.Fingerprint, p.rows, p.dataset.Samples)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (j *job) datasetIDs() []int64 {
+	ids := make([]int64, len(j.parts))
+	for i, p := range j.parts {
+		ids[i] = p.dataset.ID
+	}
+	return ids
+}

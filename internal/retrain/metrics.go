@@ -1,0 +1,60 @@
+package retrain
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"iacontinu/internal/ml"
+)
+
+type metrics struct {
+	duration prometheus.Histogram
+	steps    *prometheus.HistogramVec
+	retrains *prometheus.CounterVec
+	verdicts *prometheus.CounterVec
+	removed  *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) (*metrics, error) {
+	m := &metrics{
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ml_training_duration_seconds", Help: "Duration of a retraining, from its rows to its verdict.",
+			Buckets: prometheus.ExponentialBuckets(0.01, 3, 10),
+		}),
+		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "iacontinu_retrain_step_duration_seconds", Help: "Duration of one step of a retraining.",
+			Buckets: prometheus.ExponentialBuckets(0.001, 4, 9),
+		}, []string{"step"}),
+		retrains: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ml_retrains_total", Help: "Retrainings that came to a verdict, by what triggered them.",
+		}, []string{"trigger_reason"}),
+		verdicts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "iacontinu_retrain_verdicts_total", Help: "Verdicts of the gate on candidates.",
+		}, []string{"verdict"}),
+		removed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "iacontinu_retention_removed_total", Help: "What the retention removed: version, dataset or folder.",
+		}, []string{"what"}),
+	}
+	if r == nil {
+		return m, nil
+	}
+	for _, c := range []prometheus.Collector{m.duration, m.steps, m.retrains, m.verdicts, m.removed} {
+		if err := r.Register(c); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// finished counts a verdict. Reasons come from callers, so all unknown ones share a label.
+func (m *metrics) finished(reason string, v ml.Verdict, d time.Duration) {
+	switch reason {
+	case ml.ReasonManual, ml.ReasonBootstrap, ml.ReasonDrift, ml.ReasonThreshold, ml.ReasonForced:
+	default:
+		reason = "other"
+	}
+	m.retrains.WithLabelValues(reason).Inc()
+	m.verdicts.WithLabelValues(string(v)).Inc()
+	m.duration.Observe(d.Seconds())
+}
