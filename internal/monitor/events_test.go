@@ -1,0 +1,306 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iacontinu/internal/ml"
+)
+
+func TestEventTexts(t *testing.T) {
+	t.Parallel()
+	champion := 0.9412
+	at := noon
+	for _, tt := range []struct {
+		name string
+		make func(*check) ml.Event
+		want ml.Event
+	}{
+		{
+			"drift, drawn",
+			func(c *check) ml.Event {
+				c.report.Drift, c.report.TriggerValue, c.report.Threshold = true, 0.3124, 0.5
+				return c.driftEvent("")
+			},
+			ml.Event{
+				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
+				Text: "The random number 0.312 is below 0.5, which counts as drift. A retraining follows.",
+				Fields: []ml.EventField{
+					{Name: "Model version", Value: "v1"},
+					{Name: "Method", Value: "random"},
+					{Name: "Random number", Value: "0.312 (drift below 0.5)"},
+				},
+			},
+		},
+		{
+			"drift, measured",
+			func(c *check) ml.Event {
+				c.report.Method, c.report.Drift, c.report.TriggerValue, c.report.Threshold = Statistical, true, 2.345e-9, 0.001
+				c.report.Details.Rows = 1234
+				c.report.Details.Scores = []ml.FeatureScore{
+					{Feature: "age", KS: 0.05, PSI: 0.01, PValue: 1e-20},
+					{Feature: "income", KS: 0.2, PSI: 0.31, PValue: 1e-9, Drift: true},
+				}
+				return c.driftEvent("no retraining, because the last one was 3m0s ago (cooldown 10m0s)")
+			},
+			ml.Event{
+				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
+				Text: "income no longer looks like the training data in the latest 1234 predictions." +
+					" There is no retraining, because the last one was 3m0s ago (cooldown 10m0s).",
+				Fields: []ml.EventField{
+					{Name: "Model version", Value: "v1"},
+					{Name: "Method", Value: "statistical"},
+					{Name: "Smallest p-value", Value: "2.3e-09 (drift below 0.001)"},
+					{Name: "Worst feature", Value: "income (KS 0.200, PSI 0.310)"},
+					{Name: "Predictions scored", Value: "1234"},
+				},
+			},
+		},
+		{
+			"drift in several features, their p-values all zero",
+			func(c *check) ml.Event {
+				c.report.Method, c.report.Drift = Statistical, true
+				c.report.Details.Rows = 2000
+				c.report.Details.Scores = []ml.FeatureScore{{Feature: "a", KS: 0.4, Drift: true}, {Feature: "b", KS: 0.9, Drift: true}}
+				e := c.driftEvent("")
+				e.Fields = nil
+				return e
+			},
+			ml.Event{
+				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
+				Text: "2 features, b most, no longer look like the training data in the latest 2000 predictions. A retraining follows.",
+			},
+		},
+		{
+			"stable, drawn",
+			func(c *check) ml.Event {
+				c.report.TriggerValue, c.report.Threshold = 0.71, 0.5
+				e := c.driftEvent("")
+				e.Fields = nil
+				return e
+			},
+			ml.Event{
+				Topic: ml.EventDrift, State: "stable", Severity: ml.SeveritySuccess, At: at, Title: "No drift any more",
+				Text: "The random number 0.710 is not below 0.5.",
+			},
+		},
+		{
+			"stable, measured",
+			func(c *check) ml.Event {
+				c.report.Method, c.report.Details.Rows = Statistical, 2000
+				e := c.driftEvent("")
+				e.Fields = nil
+				return e
+			},
+			ml.Event{
+				Topic: ml.EventDrift, State: "stable", Severity: ml.SeveritySuccess, At: at, Title: "No drift any more",
+				Text: "The latest 2000 predictions look like the training data.",
+			},
+		},
+		{
+			"retrained",
+			func(c *check) ml.Event {
+				return c.retrainOK(ml.RetrainResult{Candidate: "v2", CandidateAccuracy: 0.95678, ChampionAccuracy: &champion})
+			},
+			ml.Event{
+				Topic: ml.EventRetrain, State: "ok", Severity: ml.SeveritySuccess, At: at, Title: "Retraining succeeded",
+				Text: "Version v2 was trained because of drift and serves now.",
+				Fields: []ml.EventField{
+					{Name: "Model version", Value: "v1"},
+					{Name: "Candidate's accuracy", Value: "0.9568"},
+					{Name: "Champion's accuracy", Value: "0.9412"},
+				},
+			},
+		},
+		{
+			"rejected",
+			func(c *check) ml.Event {
+				return c.retrainRejected(ml.RetrainResult{Candidate: "v2", Version: "v1", CandidateAccuracy: 0.8, Details: "Worse by 0.14."})
+			},
+			ml.Event{
+				Topic: ml.EventRetrain, State: "rejected", Severity: ml.SeverityWarning, At: at, Title: "Retraining rejected",
+				Text:   "Candidate v2 was not let in; version v1 goes on. Worse by 0.14.",
+				Fields: []ml.EventField{{Name: "Model version", Value: "v1"}, {Name: "Candidate's accuracy", Value: "0.8000"}},
+			},
+		},
+		{
+			"retraining failed",
+			func(c *check) ml.Event { return c.retrainFailed(errors.New("one class only")) },
+			ml.Event{
+				Topic: ml.EventRetrain, State: "failed", Severity: ml.SeverityFailure, At: at, Title: "Retraining failed",
+				Text:   "The retraining after drift ended in an error: one class only. The old version goes on.",
+				Fields: []ml.EventField{{Name: "Model version", Value: "v1"}},
+			},
+		},
+		{
+			"down without a model",
+			func(c *check) ml.Event {
+				c.report.ModelVersion = ""
+				return c.healthDown(errors.New("connection refused"))
+			},
+			ml.Event{
+				Topic: ml.EventHealth, State: "down", Severity: ml.SeverityFailure, At: at, Title: "The API is down",
+				Text: "The periodic check got no healthy answer: connection refused.",
+			},
+		},
+		{
+			"up",
+			func(c *check) ml.Event { return c.healthUp() },
+			ml.Event{
+				Topic: ml.EventHealth, State: "up", Severity: ml.SeveritySuccess, At: at, Title: "The API is up again",
+				Text:   "The periodic check gets healthy answers again.",
+				Fields: []ml.EventField{{Name: "Model version", Value: "v1"}},
+			},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c := &check{Monitor: setup(t, Options{}).Monitor, report: ml.DriftReport{ModelVersion: "v1", Method: Random}}
+			if d := cmp.Diff(tt.want, tt.make(c)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestOnlyChangesAreTold walks the random detector through its draws.
+func TestOnlyChangesAreTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	for _, draw := range []float64{0.9, 0.8, 0.1, 0.2, 0.3, 0.7, 0.6, 0.4} {
+		b.draw = draw
+		b.check(t)
+	}
+	b.api.health = func(context.Context) error { return errors.New("down") }
+	b.check(t) // says nothing about drift
+	b.api.health = nil
+	b.check(t) // drift, as before
+	want := []string{"drift drift", "drift stable", "drift drift", "health down", "health up"}
+	if d := cmp.Diff(want, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+}
+
+func TestRetrainStatesAreTold(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.draw = 0.1
+	result := func(v ml.Verdict, err error) func(context.Context) (*ml.RetrainResult, int64, error) {
+		return func(context.Context) (*ml.RetrainResult, int64, error) {
+			if err != nil {
+				return nil, 0, err
+			}
+			return &ml.RetrainResult{Verdict: v}, 0, nil
+		}
+	}
+	failed, ok := result("", errors.New("no")), result(ml.VerdictActivated, nil)
+	rejected := result(ml.VerdictRejected, nil)
+	for _, r := range []func(context.Context) (*ml.RetrainResult, int64, error){ok, failed, failed, ok, ok, rejected} {
+		b.api.retrain = r
+		b.check(t)
+	}
+	want := []string{"drift drift", "retrain failed", "retrain ok", "retrain rejected"}
+	if d := cmp.Diff(want, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+}
+
+// TestUndecidedChecksTellNothing: after a swap there are too few predictions to say whether the
+// drift is over, and people are not told that it is.
+func TestUndecidedChecksTellNothing(t *testing.T) {
+	t.Parallel()
+	b := statistical(t, Options{})
+	b.check(t) // nothing predicted yet
+	b.store.predict(1, "v1", 300, -1, 0)
+	b.check(t)
+	v2 := *b.store.active
+	v2.Name = "v2"
+	b.store.active = &v2
+	b.check(t) // undecided
+	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+	b.api.health = func(context.Context) error { return errors.New("down") }
+	b.check(t) // says nothing about drift either
+	b.api.health = nil
+	b.store.predict(2, "v2", 300, 0, 0)
+	b.check(t)
+	want := []string{"drift drift", "health down", "health up", "drift stable"}
+	if d := cmp.Diff(want, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+}
+
+// TestForgottenStateIsTold: if an hour of checks says nothing about drift, the state before is not
+// known, and whoever delivers the message knows whether it is one.
+func TestForgottenStateIsTold(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		checks int
+		want   []string
+	}{
+		{pastChecks - 1, []string{}}, // all there are: nobody ever spoke of drift
+		{pastChecks, []string{"drift stable"}},
+	} {
+		b := statistical(t, Options{})
+		for range tt.checks {
+			b.store.checks = append(b.store.checks, ml.DriftReport{Method: Statistical, Action: ml.ActionNone})
+		}
+		b.store.predict(1, "v1", 300, 0, 0)
+		b.check(t)
+		if d := cmp.Diff(tt.want, b.queue.states()); d != "" {
+			t.Errorf("after %d undecided checks (-want +got):\n%s", tt.checks, d)
+		}
+	}
+
+	b := setup(t, Options{})
+	b.store.setFail("DriftHistory", errors.New("locked"))
+	if _, err := b.RunOnce(t.Context(), 1); err == nil {
+		t.Error("no error")
+	}
+	if d := cmp.Diff([]string{"health up", "drift stable"}, b.queue.states()); d != "" {
+		t.Errorf("with an unreadable history (-want +got):\n%s", d)
+	}
+}
+
+// TestEventsAreOwed: what the queue did not take is offered again, the latest of a topic.
+func TestEventsAreOwed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.draw, b.queue.err = 0.1, errors.New("database is locked")
+	if _, err := b.RunOnce(t.Context(), b.slot()); err == nil {
+		t.Error("the refused message is no error")
+	}
+	b.now = b.now.Add(30 * time.Second)
+	b.queue.err = nil
+	b.check(t) // drift goes on, which is no news
+	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+	if !b.queue.events[0].At.Equal(noon) {
+		t.Errorf("at %v, want the time of the change", b.queue.events[0].At)
+	}
+	b.check(t)
+	if n := len(b.queue.events); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+
+	// Two changes while the queue refuses: the first is of no interest any more.
+	b.draw, b.queue.err, b.queue.events = 0.9, errors.New("locked"), nil
+	for _, draw := range []float64{0.9, 0.1} {
+		b.draw = draw
+		if _, err := b.RunOnce(t.Context(), b.slot()); err == nil {
+			t.Error("no error")
+		}
+		b.now = b.now.Add(30 * time.Second)
+	}
+	b.queue.err = nil
+	b.check(t)
+	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+}

@@ -1,0 +1,136 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"iacontinu/internal/ml"
+)
+
+// ErrSlotTaken is RunOnce's error for a slot that another runner checks, or has checked.
+var ErrSlotTaken = errors.New("monitor: slot is taken by another runner")
+
+// storeTimeout bounds each write that a check makes after it was told to stop.
+const storeTimeout = 5 * time.Second
+
+// Monitor makes the periodic checks of one platform. Any number of them may run over one store.
+type Monitor struct {
+	opt     Options
+	metrics *metrics
+
+	// mu is held for a whole check: one at a time.
+	mu sync.Mutex
+	// pinned is the reference window of the version that was scored last.
+	pinned pinnedWindow
+	// owed are events that the queue did not take, the latest of each topic.
+	owed map[ml.EventTopic]ml.Event
+}
+
+// New returns a Monitor that has not checked anything yet.
+func New(o Options) (*Monitor, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	ms, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("monitor: register metrics: %w", err)
+	}
+	return &Monitor{opt: o, metrics: ms, owed: map[ml.EventTopic]ml.Event{}}, nil
+}
+
+// Run checks at once and then at each tick, until ctx ends. A check that takes longer than the
+// interval makes the ticks meanwhile pass unused. What goes wrong in a check is logged.
+func (m *Monitor) Run(ctx context.Context) error {
+	m.opt.Logger.InfoContext(ctx, "periodic check starts", "detector", m.opt.Detector,
+		"threshold", m.opt.Threshold, "interval", m.opt.Interval.String())
+	slot := m.slot() - 1
+	for ctx.Err() == nil {
+		// Never the same slot twice: after the clock was set back, slots go on from where they were
+		// and not from what all runners have claimed already.
+		slot = max(slot+1, m.slot())
+		m.tick(ctx, slot)
+
+		timer := time.NewTimer(m.untilTick())
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	return nil
+}
+
+// slot is the number of the current tick.
+func (m *Monitor) slot() int64 { return m.opt.Clock().UnixNano() / int64(m.opt.Interval) }
+
+// untilTick is the time until the next multiple of the interval, which keeps ticks from drifting. A
+// tick that is nearly there is passed over: it is the one just run, met early by a clock that was
+// slowed down.
+func (m *Monitor) untilTick() time.Duration {
+	interval := m.opt.Interval
+	wait := interval - time.Duration(m.opt.Clock().UnixNano()%int64(interval))
+	if wait < interval/100 {
+		wait += interval
+	}
+	return wait
+}
+
+// tick makes one check and logs how it went.
+func (m *Monitor) tick(ctx context.Context, slot int64) {
+	r, err := m.RunOnce(ctx, slot)
+	log := m.opt.Logger.With("slot", slot)
+	switch {
+	case errors.Is(err, ErrSlotTaken):
+		log.DebugContext(ctx, "slot is taken by another runner")
+		return
+	case err != nil && ctx.Err() != nil:
+		log.InfoContext(ctx, "check was stopped", "error", err)
+	case err != nil:
+		log.ErrorContext(ctx, "check met errors", "error", err)
+	}
+	if r.Action == "" {
+		return // it never came to an end
+	}
+	level := slog.LevelInfo
+	if r.Action == ml.ActionHealthCheckFailed || r.Action == ml.ActionRetrainFailed {
+		level = slog.LevelWarn
+	}
+	log.Log(ctx, level, "checked", "action", r.Action, "drift", r.Drift, "method", r.Method,
+		"value", r.TriggerValue, "threshold", r.Threshold, "model_version", r.ModelVersion,
+		"rows", r.Details.Rows, "note", r.Details.Note, "new_version", r.Details.NewVersion,
+		"job_id", r.Details.JobID, "duration_seconds", r.Details.Duration)
+}
+
+// RunOnce makes the check of one slot: it measures, decides, acts, tells and records. The report is
+// what was recorded. With an error and a report, the check was made but something in it did not
+// work; with an error and a zero report, there was no check.
+func (m *Monitor) RunOnce(ctx context.Context, slot int64) (ml.DriftReport, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+
+	started := m.opt.Clock()
+	first, err := m.opt.Record.ClaimSlot(ctx, slot)
+	if err != nil {
+		m.metrics.checks.WithLabelValues(outcomeError).Inc()
+		return ml.DriftReport{}, fmt.Errorf("monitor: claim slot %d: %w", slot, err)
+	}
+	if !first {
+		m.metrics.checks.WithLabelValues(outcomeSlotTaken).Inc()
+		return ml.DriftReport{}, ErrSlotTaken
+	}
+
+	c := &check{Monitor: m, report: ml.DriftReport{
+		Slot: slot, Method: m.opt.Detector, Threshold: m.opt.Threshold, Action: ml.ActionNone, CreatedAt: started.UTC(),
+	}}
+	if err := c.run(ctx); err != nil {
+		m.metrics.checks.WithLabelValues(outcomeError).Inc()
+		return ml.DriftReport{}, fmt.Errorf("monitor: slot %d: %w", slot, err)
+	}
+	c.finish(ctx, m.opt.Clock().Sub(started))
+	return c.report, errors.Join(c.errs...)
+}
