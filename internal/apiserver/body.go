@@ -1,0 +1,160 @@
+package apiserver
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"iacontinu/internal/ml"
+)
+
+// maxJSON is the greatest size of a JSON body in bytes.
+const maxJSON = 1 << 20
+
+// bodyPatience is how long the whole of a JSON body may take.
+const bodyPatience = 15 * time.Second
+
+// drainedByServer is how much of a body net/http reads by itself after an answer, in bytes.
+const drainedByServer = 256 << 10
+
+// lingerBytes is how much of a refused body is read nevertheless: a client that has begun to send it
+// reads the answer only afterwards, and takes a closed connection for an outage.
+const lingerBytes = 128 << 20
+
+// jsonBody checks a JSON body before huma sees it: size, content type, syntax. Where the body is not
+// required, an empty one and null count as absent, whatever their content type.
+func (s *Server) jsonBody(required bool, next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, err := s.readBody(w, r, maxJSON)
+		if err == nil {
+			body, err = checkJSON(r.Header, body, required)
+		}
+		if err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+		r.Body, r.ContentLength = http.NoBody, int64(len(body))
+		if len(body) > 0 {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		next(w, r)
+	}
+}
+
+// readBody reads a body of at most limit bytes.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	if err := identityEncoding(r.Header); err != nil {
+		return nil, err
+	}
+	if r.ContentLength > limit {
+		return nil, tooLarge(limit)
+	}
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(bodyPatience)) // a recorder in a test has none
+	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if err != nil {
+		return nil, fmt.Errorf("apiserver: read body: %w", err)
+	}
+	_ = deadline.SetReadDeadline(time.Time{}) // what follows may take its time
+	if int64(len(body)) > limit {
+		return nil, tooLarge(limit)
+	}
+	return body, nil
+}
+
+func tooLarge(limit int64) *ml.Error {
+	return ml.Errorf(ml.CodeTooLarge, "the body is over the limit of %d bytes", limit)
+}
+
+func checkJSON(h http.Header, body []byte, required bool) ([]byte, error) {
+	body = bytes.TrimSpace(body)
+	if absent := len(body) == 0 || !required && string(body) == "null"; absent {
+		if required {
+			return nil, invalidBody(ml.FieldError{Location: "body", Message: "is empty, expected a JSON object"})
+		}
+		return nil, nil
+	}
+	if err := jsonType(h.Get("Content-Type")); err != nil {
+		return nil, err
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(body, &whole); err != nil {
+		message := "is not JSON: " + err.Error()
+		var syntax *json.SyntaxError
+		if errors.As(err, &syntax) {
+			message = fmt.Sprintf("is not JSON: %v at byte %d", err, syntax.Offset)
+		}
+		return nil, invalidBody(ml.FieldError{Location: "body", Message: message})
+	}
+	return body, nil
+}
+
+// jsonType takes JSON and what names no type at all.
+func jsonType(contentType string) error {
+	if contentType == "" {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(contentType)
+	if err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json")) {
+		return nil
+	}
+	return wrongType("application/json")
+}
+
+func wrongType(wanted string) *failure {
+	return newFailure(http.StatusUnsupportedMediaType, "", "the body must be "+wanted+": say so in Content-Type")
+}
+
+func identityEncoding(h http.Header) error {
+	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+		return newFailure(http.StatusUnsupportedMediaType, "", "the body must not be compressed")
+	}
+	return nil
+}
+
+// askedBody is the body of a client that sends it only when told to (Expect: 100-continue), which
+// net/http does at the first Read.
+type askedBody struct {
+	io.ReadCloser
+	begun bool
+}
+
+// Read implements io.Reader.
+func (b *askedBody) Read(p []byte) (int, error) {
+	b.begun = true
+	return b.ReadCloser.Read(p)
+}
+
+// sending reports whether more of the body may come than net/http reads by itself after an answer.
+func sending(r *http.Request) bool {
+	if asked, ok := r.Body.(*askedBody); ok && !asked.begun {
+		return false
+	}
+	return r.ContentLength < 0 || r.ContentLength > drainedByServer
+}
+
+// refuse answers with an error and reads on for a while if the client is still sending.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	s.refuseWith(w, r, s.failed(r.Context(), err))
+}
+
+func (s *Server) refuseWith(w http.ResponseWriter, r *http.Request, f *failure) {
+	linger := sending(r)
+	if linger {
+		w.Header().Set("Connection", "close")
+	}
+	s.write(w, r, f)
+	if !linger {
+		return
+	}
+	c := http.NewResponseController(w)
+	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(s.opt.LingerPatience)) == nil {
+		_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // an error ends it as well as the end does
+	}
+}

@@ -1,0 +1,184 @@
+package apiserver
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	long := strings.Repeat(" ", maxJSON)
+	for _, tt := range []struct {
+		name, path, body string
+		header           string
+		status           int
+	}{
+		{"JSON", "/generate", `{"samples":5}`, "", 200},
+		{"JSON with parameters", "/generate", `{"samples":5}`, "Content-Type: application/json; charset=utf-8", 200},
+		{"JSON of a kind", "/generate", `{"samples":5}`, "Content-Type: application/vnd.x+json", 200},
+		{"no type at all", "/generate", `{"samples":5}`, "Content-Type: ", 200},
+		{"unknown fields", "/generate", `{"samples":5,"more":{"x":[1]}}`, "", 200},
+		{"numeric string", "/generate", `{"samples":" 5 "}`, "", 200},
+		{"whole number with a point", "/generate", `{"samples":5.0}`, "", 200},
+		{"curl -d without a type", "/generate", `{"samples":5}`, "Content-Type: application/x-www-form-urlencoded", 415},
+		{"text", "/generate", `{"samples":5}`, "Content-Type: text/plain", 415},
+		{"nonsense type", "/generate", `{"samples":5}`, "Content-Type: /;;", 415},
+		{"compressed", "/generate", `{"samples":5}`, "Content-Encoding: gzip", 415},
+		{"empty where it may be", "/generate", ``, "", 200},
+		{"empty of any type", "/retrain/conditional", ``, "Content-Type: application/x-www-form-urlencoded", 200},
+		{"white space", "/generate", "\n \t", "", 200},
+		{"null where it may be", "/generate", `null`, "", 200},
+		{"empty where it must not be", "/auth/login", ``, "", 422},
+		{"null where it must not be", "/auth/login", `null`, "", 422},
+		{"cut off", "/generate", `{"samples":`, "", 422},
+		{"two values", "/generate", `{"samples":5}{"samples":6}`, "", 422},
+		{"NaN", "/generate", `{"samples":NaN}`, "", 422},
+		{"single quotes", "/generate", `{'samples':5}`, "", 422},
+		{"not UTF-8", "/generate", "{\"samples\":\xff}", "", 422},
+		{"deep", "/generate", strings.Repeat("[", 100_000), "", 422},
+		{"just within the limit", "/generate", `{"samples":5}` + long[:maxJSON-13], "", 200},
+		{"just over the limit", "/generate", `{"samples":5}` + long[:maxJSON-12], "", 413},
+		{"over the limit, to predict", "/predict", `{"features":[1,2]}` + long, "", 413},
+		{"over the limit, to predict many", "/predict/batch", `{"instances":[[1,2]]}` + long, "", 413},
+		{"over the limit, to login", "/auth/login", `{"username":"` + long + `"}`, "", 413},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			header := []string{}
+			if tt.header != "" {
+				header = append(header, tt.header)
+			}
+			r := b.send(t, "POST", tt.path, "user", tt.body, header...)
+			if tt.status == 200 {
+				if r.StatusCode != 200 {
+					t.Errorf("status %d: %s", r.StatusCode, r.body)
+				}
+				return
+			}
+			p := problem(t, r, tt.status)
+			if tt.status == 422 && !slices.Equal(fields(p), []string{"body"}) {
+				t.Errorf("fields %v, want the body", fields(p))
+			}
+		})
+	}
+}
+
+// A body that ends too early or has no length is treated as any other.
+func TestChunkedBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for body, status := range map[string]int{`{"samples":5}`: 200, strings.Repeat("x", maxJSON+1): 413} {
+		req, _ := http.NewRequestWithContext(t.Context(), "POST", b.server.URL()+"/generate", io.MultiReader(strings.NewReader(body)))
+		req.Header.Set("Authorization", "Bearer user")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != status {
+			t.Errorf("%d bytes in chunks: %d, want %d", len(body), resp.StatusCode, status)
+		}
+	}
+}
+
+// Many clients send all of a body before they read the answer. Those must get the answer to a refused
+// body of 100 MB too, and not a broken connection, whatever it is refused for.
+func TestHugeBodyGetsItsAnswer(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, tt := range []struct {
+		path, token, contentType string
+		status                   int
+	}{
+		{"/generate", "user", "application/json", http.StatusRequestEntityTooLarge},
+		{"/predict", "user", "application/json", http.StatusRequestEntityTooLarge},
+		{"/predict", "", "application/json", http.StatusUnauthorized},
+		{"/datasets?target=y", "", "text/csv", http.StatusUnauthorized},
+		{"/datasets", "user", "text/csv", http.StatusUnprocessableEntity}, // no target named
+		{"/models/rollback", "user", "application/json", http.StatusForbidden},
+	} {
+		conn, err := net.Dial("tcp", b.server.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		const size = 100 << 20
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n",
+			tt.path, tt.token, tt.contentType, size)
+		chunk := bytes.Repeat([]byte(" "), 1<<20)
+		for range size / len(chunk) {
+			if _, err := conn.Write(chunk); err != nil {
+				t.Fatalf("%s: the connection broke while sending: %v", tt.path, err)
+			}
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", tt.path, err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != tt.status || !resp.Close || resp.ContentLength <= 0 {
+			t.Errorf("%s: %d, close %v, length %d; want %d, closed, with its length", tt.path, resp.StatusCode, resp.Close, resp.ContentLength, tt.status)
+		}
+	}
+}
+
+// A client that asks first (Expect: 100-continue) is refused before it sends anything.
+func TestHugeBodyIsRefusedBeforeItIsSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn, err := net.Dial("tcp", b.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /generate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", 100<<20)
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("status %d, want 413 at once", resp.StatusCode)
+	}
+}
+
+func TestAnswersNeverRepeatSecrets(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, o *Options) { o.UserLogins, o.AddressLogins = 100, 100 })
+	const secret = "hunter2-hunter2"
+	for _, tt := range [][2]string{
+		{"/auth/login", `{"username":"testuser","password":"` + secret + `"}`},
+		{"/auth/login", `{"password":"` + secret + `"}`},
+		{"/auth/login", `{"username":"testuser","password":"` + secret + `"`},
+		{"/auth/login", `{"username":"testuser","password":{"x":"` + secret + `"}}`},
+		{"/auth/register", `{"username":"x","email":"x","password":"` + strings.Repeat(secret, 10) + `"}`},
+		{"/auth/password", `{"old_password":"` + secret + `","new_password":"x"}`},
+		{"/auth/password", `{"old_password":"` + secret + `","new_password":"long-enough"}`},
+	} {
+		r := b.send(t, "POST", tt[0], "admin", tt[1])
+		if r.StatusCode < 400 || strings.Contains(r.body, secret) {
+			t.Errorf("%s %s: %d %s", tt[0], tt[1], r.StatusCode, r.body)
+		}
+	}
+	r := b.send(t, "GET", "/auth/me?password="+secret, secret, "")
+	if strings.Contains(r.body, secret) || strings.Contains(b.log.String(), secret) {
+		t.Errorf("a secret is in the answer or in the log:\n%s\n%s", r.body, b.log.String())
+	}
+	for _, e := range b.audits {
+		if strings.Contains(e.Details+e.Message, secret) {
+			t.Errorf("audit entry %+v", e)
+		}
+	}
+}

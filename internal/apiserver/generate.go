@@ -1,0 +1,133 @@
+package apiserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/synth"
+)
+
+// Bounds of a generated dataset, in rows.
+const (
+	minSamples     = 1
+	maxSamples     = 1_000_000
+	defaultSamples = 1000
+)
+
+// generateRequest is api.GenerateRequest as the server reads it: samples may be a numeric string. A test
+// holds the other fields and their tags to it.
+type generateRequest struct {
+	Samples   sampleCount `json:"samples,omitzero"`
+	Seed      *uint64     `json:"seed,omitempty" maximum:"9007199254740991" doc:"Equal requests with equal seeds give equal rows"`
+	Drift     string      `json:"drift,omitempty" enum:"none,covariate,concept,label" doc:"Left out: covariate in an odd hour (UTC), none in an even one"`
+	Magnitude *float64    `json:"magnitude,omitempty" minimum:"0" maximum:"10" doc:"Strength in the unit of the drift's kind; left out: the kind's default"`
+}
+
+// sampleCount is a whole number, or the same in a string. It never fails to decode: what is wrong
+// with it is told together with all else that is wrong, by Resolve.
+type sampleCount struct {
+	n       int
+	given   json.RawMessage
+	problem string
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (c *sampleCount) UnmarshalJSON(b []byte) error {
+	*c = sampleCount{given: append(json.RawMessage(nil), b...)}
+	v, err := parseNumber(b)
+	if err != nil || v != math.Trunc(v) || v < minSamples || v > maxSamples {
+		c.problem = fmt.Sprintf("must be a whole number from %d to %d", minSamples, maxSamples)
+		return nil
+	}
+	c.n = int(v)
+	return nil
+}
+
+// Schema implements huma.SchemaProvider. Without a type the bounds hold for numbers and the pattern
+// for strings, as JSON Schema has it.
+func (sampleCount) Schema(huma.Registry) *huma.Schema {
+	low, high := float64(minSamples), float64(maxSamples)
+	return &huma.Schema{
+		Description: "How many rows: a whole number, or the same in a string",
+		Minimum:     &low, Maximum: &high, Pattern: "^ *[0-9]+ *$", Default: defaultSamples, Examples: []any{defaultSamples},
+	}
+}
+
+// Resolve implements huma.ResolverWithPath.
+func (c *sampleCount) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
+	if c.problem == "" {
+		return nil
+	}
+	return []error{&huma.ErrorDetail{Location: at.String(), Message: c.problem, Value: excerpt(c.given)}}
+}
+
+// rows is the number asked for, or the default.
+func (c *sampleCount) rows() int {
+	if c.given == nil {
+		return defaultSamples
+	}
+	return c.n
+}
+
+// maybe is the input of an operation whose body may be left out.
+type maybe[T any] struct{ Body *T }
+
+func (s *Server) generateOp() huma.Operation {
+	return s.op(post, api.PathGenerate, signedIn, "data", "generate", "Generate a dataset", 507)
+}
+
+func (s *Server) generate(ctx context.Context, in *maybe[generateRequest]) (*with[api.GenerateResponse], error) {
+	body := generateRequest{}
+	if in.Body != nil {
+		body = *in.Body
+	}
+	g := Generate{Samples: body.Samples.rows(), Hour: s.opt.Clock().UTC().Hour(), Drift: body.Drift}
+	if body.Magnitude != nil {
+		g.Magnitude = *body.Magnitude
+	}
+	if body.Seed != nil {
+		g.Seed = *body.Seed
+	} else {
+		g.Seed = rand.Uint64() >> 11 // 53 bits, which JSON keeps
+	}
+	if err := checkSpec(g); err != nil {
+		return nil, err
+	}
+	d, err := s.opt.Datasets.Generate(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	s.audit(ctx, "generate", fmt.Sprintf("dataset %d of %d rows generated", d.ID, d.Samples),
+		map[string]any{"generation_id": d.ID, "samples": d.Samples, "seed": g.Seed, "drift": g.Drift})
+	return &with[api.GenerateResponse]{api.GenerateResponse{
+		GenerationID: d.ID, SamplesCreated: d.Samples, Timestamp: s.now(), Seed: g.Seed, Drift: g.Drift, HourGenerated: d.Hour,
+	}}, nil
+}
+
+// checkSpec refuses what goes not together, such as a magnitude without a drift.
+func checkSpec(g Generate) error {
+	err := synth.Spec{Seed: g.Seed, Hour: g.Hour, Drift: g.Drift, Magnitude: g.Magnitude}.Validate()
+	if err == nil {
+		return nil
+	}
+	all := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		all = joined.Unwrap()
+	}
+	var fields []ml.FieldError
+	for _, e := range all {
+		var f *synth.FieldError
+		if errors.As(e, &f) {
+			fields = append(fields, ml.FieldError{Location: "body." + f.Field, Message: f.Message, Value: f.Value})
+		}
+	}
+	return invalidBody(fields...)
+}

@@ -1,0 +1,43 @@
+package apiserver
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/httprate"
+)
+
+// limitWindow is the time over which logins are counted.
+const limitWindow = time.Minute
+
+// limits bounds how often passwords can be tried: for one name from anywhere, and from one address
+// for any name.
+type limits struct {
+	byUser, byAddress *httprate.RateLimiter
+}
+
+func newLimits(user, address int) *limits {
+	// No headers: how many tries are left is nobody's business.
+	quiet := httprate.WithResponseHeaders(httprate.ResponseHeaders{})
+	return &limits{
+		byUser:    httprate.NewRateLimiter(user, limitWindow, quiet),
+		byAddress: httprate.NewRateLimiter(address, limitWindow, quiet),
+	}
+}
+
+// password counts a try of a password and refuses it if there were too many.
+func (l *limits) password(ctx context.Context, username string) error {
+	x := exchangeOf(ctx)
+	r := (&http.Request{}).WithContext(ctx)
+	address := httprate.CanonicalizeIP(hostOf(x.remote)) // of IPv6, the /64
+	name := strings.ToLower(strings.TrimSpace(username))
+	if l.byAddress.OnLimit(x, r, address) || l.byUser.OnLimit(x, r, name) {
+		f := newFailure(http.StatusTooManyRequests, "too_many_requests", "too many logins: try again in a minute")
+		f.header.Set("Retry-After", fmt.Sprint(int(limitWindow.Seconds())))
+		return f
+	}
+	return nil
+}

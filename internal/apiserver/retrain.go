@@ -1,0 +1,338 @@
+package apiserver
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/ml"
+)
+
+type retrainInput struct {
+	Prefer string `header:"Prefer" doc:"respond-async: answer 202 at once; wait=N: wait N seconds at most (RFC 7240)"`
+	Body   *api.RetrainRequest
+}
+
+// retrainOutput is 200 with the end of a retraining, or 202 with its job.
+type retrainOutput struct {
+	Status     int
+	Location   string `header:"Location" hidden:"true"`
+	RetryAfter string `header:"Retry-After" hidden:"true"`
+	Applied    string `header:"Preference-Applied" hidden:"true"`
+	Body       any
+}
+
+func (s *Server) retrainOp() huma.Operation {
+	op := s.op(post, api.PathRetrain, signedIn, "models", "retrain", "Retrain, and wait until the result serves", 403, 500, 503, 507)
+	op.Description = fmt.Sprintf("Waits up to 60 s for the end, then answers 202 with the job; at once if %d requests of the caller or %d in all wait already. ", callerWaiters, maxWaiters) +
+		"A candidate that is not better is rejected: 200 with status \"rejected\", and the champion goes on. The body may be left out."
+	op.Responses["200"] = s.response("The retraining has ended", api.RetrainResponse{})
+	op.Responses["202"] = s.goesOn(api.Job{})
+	op.Responses["202"].Headers["Preference-Applied"] = &huma.Header{Schema: &huma.Schema{Type: huma.TypeString}}
+	return op
+}
+
+// goesOn describes the answer to a retraining that takes longer.
+func (s *Server) goesOn(body any) *huma.Response {
+	r := s.response("The retraining goes on: see Location", body)
+	r.Headers = map[string]*huma.Header{
+		"Location":    {Schema: &huma.Schema{Type: huma.TypeString}, Description: "Where the job is looked up"},
+		"Retry-After": {Schema: &huma.Schema{Type: huma.TypeInteger}, Description: "Seconds"},
+	}
+	return r
+}
+
+// response describes a JSON answer.
+func (s *Server) response(text string, body any) *huma.Response {
+	return &huma.Response{Description: text, Content: map[string]*huma.MediaType{"application/json": {Schema: s.schema(body)}}}
+}
+
+func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput, error) {
+	req := api.RetrainRequest{}
+	if in.Body != nil {
+		req = *in.Body
+	}
+	reason := cmp.Or(req.TriggerReason, ml.ReasonManual)
+	if who := identityOf(ctx); who.Role == ml.RoleUser && (req.Generate || reason != ml.ReasonManual) {
+		return nil, ml.Errorf(ml.CodeForbidden, "generate and a trigger_reason other than manual are for services and administrators")
+	}
+	job, joined, err := s.enqueueRetrain(ctx, req, reason)
+	if err != nil {
+		return nil, err
+	}
+	wish := parsePrefer(in.Prefer)
+	if wish.async {
+		return s.accepted(ctx, job, "respond-async")
+	}
+	patience := s.opt.RetrainPatience
+	if wish.wait >= 0 {
+		patience = min(patience, wish.wait)
+	}
+	result, err := s.await(ctx, job, patience)
+	if err != nil {
+		return nil, err
+	}
+	if result == nil {
+		return s.accepted(ctx, job, "")
+	}
+	out := retrainedOf(*result, job, s.now())
+	out.Joined = joined
+	return &retrainOutput{Status: http.StatusOK, Body: out}, nil
+}
+
+// enqueueRetrain asks for a retraining and records who asked.
+func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, reason string) (id int64, joined bool, err error) {
+	if req.DatasetID != 0 {
+		if _, err := s.opt.Catalogue.Dataset(ctx, req.DatasetID); ml.CodeOf(err) == ml.CodeNotFound {
+			return 0, false, invalidBody(ml.FieldError{Location: "body.dataset_id", Message: "there is no such dataset", Value: req.DatasetID})
+		} else if err != nil {
+			return 0, false, err
+		}
+	}
+	newest, _, err := s.opt.Catalogue.Datasets(ctx, 1)
+	if err != nil {
+		return 0, false, err
+	}
+	who := actor(identityOf(ctx))
+	args := ml.RetrainArgs{
+		DatasetID: req.DatasetID, Generate: req.Generate, C: req.C, Balanced: req.Balanced, Seed: req.Seed,
+		Reason: reason, RequestedBy: who,
+	}
+	if len(newest) > 0 {
+		args.NewestDataset = newest[0].ID
+	}
+	if id, joined, err = s.opt.Queue.EnqueueRetrain(ctx, args); err != nil {
+		return 0, false, err
+	}
+	if joined {
+		s.askers.add(id, who)
+	}
+	s.audit(ctx, "retrain", fmt.Sprintf("retraining asked for: job %d", id), map[string]any{"job_id": id, "reason": reason, "joined": joined, "dataset_id": req.DatasetID, "generate": req.Generate})
+	return id, joined, nil
+}
+
+// await waits until the job has ended and this process serves its result. It returns nil if that
+// takes longer than patience, if too many wait already, or if the server stops.
+func (s *Server) await(ctx context.Context, job int64, patience time.Duration) (*ml.RetrainResult, error) {
+	w, leave := s.watches.join(job, actor(identityOf(ctx)))
+	if w == nil {
+		return nil, nil
+	}
+	defer leave()
+	enough := time.NewTimer(patience)
+	defer enough.Stop()
+	select {
+	case <-w.done:
+		return w.result, w.err
+	case <-enough.C:
+		return nil, nil
+	case <-s.stopping:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// follow looks at a job until it has ended and this process serves its result.
+func (s *Server) follow(ctx context.Context, job int64) (*ml.RetrainResult, error) {
+	tick := time.NewTicker(s.opt.RetrainPoll)
+	defer tick.Stop()
+	for {
+		result, err := s.ended(ctx, job)
+		if err != nil {
+			return nil, err
+		}
+		if result != nil {
+			return result, s.serves(ctx, *result)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// ended is the result of a job, nil while it goes on. A failed job is an error.
+func (s *Server) ended(ctx context.Context, id int64) (*ml.RetrainResult, error) {
+	p, err := s.progressOf(ctx, id)
+	if err != nil || p.Result != nil {
+		return p.Result, err
+	}
+	job, err := s.opt.Queue.Job(ctx, id)
+	if err != nil || !job.State.Final() {
+		return nil, err
+	}
+	if job.State == ml.JobSucceeded { // its result was stored after the first look
+		p, err := s.progressOf(ctx, id)
+		if err == nil && p.Result == nil {
+			err = fmt.Errorf("apiserver: job %d has succeeded without a result", id)
+		}
+		return p.Result, err
+	}
+	return nil, jobFailure(job)
+}
+
+// jobFailure words the end of a job that has no result. The words are the job's own, for its asker.
+func jobFailure(job ml.Job) *failure {
+	status := statusOf(job.ErrorCode)
+	if job.State == ml.JobCancelled {
+		status = http.StatusConflict
+	}
+	f := newFailure(status, job.ErrorCode, cmp.Or(job.Error, "the retraining was "+string(job.State)))
+	f.cause = fmt.Errorf("apiserver: job %d %s: %s", job.ID, job.State, job.Error)
+	if status == http.StatusServiceUnavailable {
+		f.header.Set("Retry-After", "1")
+	}
+	return f
+}
+
+// serves waits until this process serves what the retraining has activated.
+func (s *Server) serves(ctx context.Context, r ml.RetrainResult) error {
+	if r.Verdict != ml.VerdictActivated {
+		return nil
+	}
+	return s.opt.Follower.WaitFor(ctx, r.Version)
+}
+
+// accepted answers with the job that goes on.
+func (s *Server) accepted(ctx context.Context, id int64, applied string) (*retrainOutput, error) {
+	job, err := s.opt.Queue.Job(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.jobOf(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	return &retrainOutput{Status: http.StatusAccepted, Location: api.JobPath(id), RetryAfter: "1", Applied: applied, Body: body}, nil
+}
+
+func retrainedOf(r ml.RetrainResult, job int64, at time.Time) api.RetrainResponse {
+	out := api.RetrainResponse{
+		Status: api.StatusSuccess, ModelVersion: r.Version, TrainingSamples: r.TrainingSamples, Accuracy: r.CandidateAccuracy, Timestamp: at, JobID: job,
+		RetrainResult: api.RetrainResult{
+			Verdict: string(r.Verdict), CandidateVersion: r.Candidate, CandidateAccuracy: r.CandidateAccuracy, ChampionAccuracy: r.ChampionAccuracy,
+			MajorityAccuracy: r.MajorityAccuracy, HoldoutSamples: r.HoldoutSamples, DurationSeconds: r.DurationSeconds,
+			DatasetIDs: list(r.DatasetIDs), Details: r.Details,
+		},
+	}
+	if r.Verdict == ml.VerdictRejected {
+		out.Status, out.Accuracy = api.StatusRejected, 0
+		if r.ChampionAccuracy != nil {
+			out.Accuracy = *r.ChampionAccuracy
+		}
+	}
+	return out
+}
+
+// preference is what a Prefer header (RFC 7240) asks of a retraining.
+type preference struct {
+	async bool
+	wait  time.Duration // negative if not given
+}
+
+func parsePrefer(header string) preference {
+	p := preference{wait: -1}
+	for wish := range strings.SplitSeq(header, ",") {
+		wish, _, _ = strings.Cut(wish, ";")
+		name, value, _ := strings.Cut(wish, "=")
+		switch strings.ToLower(strings.TrimSpace(name)) {
+		case "respond-async":
+			p.async = true
+		case "wait":
+			if n, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`)); err == nil && n >= 0 {
+				p.wait = time.Duration(min(n, 3600)) * time.Second
+			}
+		}
+	}
+	// Together they mean: wait so long, and then answer 202, which is what wait does anyway.
+	p.async = p.async && p.wait < 0
+	return p
+}
+
+type conditionalOutput struct {
+	Status     int
+	Location   string `header:"Location" hidden:"true"`
+	RetryAfter string `header:"Retry-After" hidden:"true"`
+	Body       api.ConditionalResponse
+}
+
+func (s *Server) conditionalOp() huma.Operation {
+	op := s.op(post, api.PathConditional, signedIn, "models", "retrain-conditional", "Retrain if accuracy is below a threshold", 500, 503, 507)
+	op.Description = "Accuracy is the active version's on its holdout. force_retrain forces the training, never the gate."
+	op.Responses["202"] = s.goesOn(api.ConditionalResponse{})
+	return op
+}
+
+func (s *Server) retrainConditional(ctx context.Context, in *maybe[api.ConditionalRequest]) (*conditionalOutput, error) {
+	const defaultThreshold = 0.85
+	out := &conditionalOutput{Status: http.StatusOK}
+	b := &out.Body
+	b.Status, b.Threshold = api.StatusSuccess, defaultThreshold
+	force := false
+	if in.Body != nil {
+		force = in.Body.ForceRetrain
+		if in.Body.AccuracyThreshold != nil {
+			b.Threshold = *in.Body.AccuracyThreshold
+		}
+	}
+	active, err := s.opt.Versions.Active(ctx)
+	missing := ml.CodeOf(err) == ml.CodeNotFound
+	if err != nil && !missing {
+		return nil, err
+	}
+	if !missing {
+		b.CurrentAccuracy, b.ModelVersion = &active.Accuracy, active.Name
+	}
+	var reason string
+	switch {
+	case missing:
+		b.ActionTaken, reason = api.ActionForcedNoModel, ml.ReasonForced
+		b.Details = "no model was active"
+	case active.Accuracy < b.Threshold:
+		b.ActionTaken, reason = api.ActionBelowThreshold, ml.ReasonThreshold
+		b.Details = fmt.Sprintf("accuracy %.4f is below the threshold %.4f", active.Accuracy, b.Threshold)
+	case force:
+		b.ActionTaken, reason = api.ActionForced, ml.ReasonForced
+		b.Details = fmt.Sprintf("asked for, though accuracy %.4f reaches the threshold %.4f", active.Accuracy, b.Threshold)
+	default:
+		b.ActionTaken, b.Timestamp = api.ActionNone, s.now()
+		b.Details = fmt.Sprintf("accuracy %.4f reaches the threshold %.4f", active.Accuracy, b.Threshold)
+		return out, nil
+	}
+	return out, s.retrainFor(ctx, out, reason)
+}
+
+// retrainFor retrains and completes the answer by what came of it.
+func (s *Server) retrainFor(ctx context.Context, out *conditionalOutput, reason string) error {
+	b := &out.Body
+	job, joined, err := s.enqueueRetrain(ctx, api.RetrainRequest{}, reason)
+	if err != nil {
+		return err
+	}
+	result, err := s.await(ctx, job, s.opt.RetrainPatience)
+	if err != nil {
+		return err
+	}
+	b.RetrainTriggered, b.JobID, b.Timestamp = true, job, s.now()
+	if result == nil {
+		b.Status, b.Details = api.StatusAccepted, b.Details+": the retraining goes on"
+		out.Status, out.Location, out.RetryAfter = http.StatusAccepted, api.JobPath(job), "1"
+		return nil
+	}
+	done := retrainedOf(*result, job, b.Timestamp)
+	done.Joined = joined
+	b.Status, b.ModelVersion, b.Retrain, b.Details = done.Status, done.ModelVersion, &done, b.Details+": "+done.Details
+	if b.ActionTaken == api.ActionForcedNoModel && result.Verdict == ml.VerdictActivated {
+		b.CurrentAccuracy = &done.Accuracy // there was none before
+	}
+	return nil
+}

@@ -1,0 +1,245 @@
+package apiserver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/go-chi/chi/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"iacontinu/internal/api"
+)
+
+// Options configure a Server. All interfaces are required; the zero value of any other field means
+// its default.
+type Options struct {
+	// Addr is the address to listen on, ":8000"; port 0 picks a free one.
+	Addr string
+	// Version is the program's, shown by /health and the OpenAPI document.
+	Version string
+
+	Predictor predictor
+	Follower  follower
+	Tokens    tokens
+	Accounts  accounts
+	Users     users
+	Versions  versions
+	Activator activator
+	Catalogue catalogue
+	Datasets  datasets
+	Queue     queue
+	Progress  progress
+	Records   records
+	Auditor   auditor
+	// Metrics answers GET /metrics.
+	Metrics http.Handler
+	// Checks tells the state of each part for /health. It must not take longer than its context.
+	// A check named "database" that is down makes /health answer 503; no other does.
+	Checks func(context.Context) map[string]api.Check
+
+	// RetrainPatience is how long POST /retrain waits before it answers 202: 60 s.
+	RetrainPatience time.Duration
+	// RetrainPoll is the time between two looks at the job meanwhile: 30 ms.
+	RetrainPoll time.Duration
+	// UserLogins and AddressLogins bound the logins a minute by user name and by client address: 10
+	// and 30.
+	UserLogins, AddressLogins int
+	// LingerPatience is how long the rest of a refused body is read, so that its client comes to read
+	// the answer: 5 s.
+	LingerPatience time.Duration
+	// StopPatience is how long Run waits for requests when it stops: 9 s.
+	StopPatience time.Duration
+
+	Registerer prometheus.Registerer // nil: no metrics
+	Logger     *slog.Logger          // slog.Default
+	Clock      func() time.Time      // time.Now
+}
+
+func (o Options) withDefaults() Options {
+	o.Addr = cmp.Or(o.Addr, ":8000")
+	o.Version = cmp.Or(o.Version, "dev")
+	o.RetrainPatience = cmp.Or(o.RetrainPatience, time.Minute)
+	o.RetrainPoll = cmp.Or(o.RetrainPoll, 30*time.Millisecond)
+	o.UserLogins = cmp.Or(o.UserLogins, 10)
+	o.AddressLogins = cmp.Or(o.AddressLogins, 30)
+	o.LingerPatience = cmp.Or(o.LingerPatience, 5*time.Second)
+	o.StopPatience = cmp.Or(o.StopPatience, 9*time.Second)
+	o.Logger = cmp.Or(o.Logger, slog.Default())
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	return o
+}
+
+func (o Options) validate() error {
+	for name, missing := range map[string]bool{
+		"Predictor": o.Predictor == nil, "Follower": o.Follower == nil, "Tokens": o.Tokens == nil,
+		"Accounts": o.Accounts == nil, "Users": o.Users == nil, "Versions": o.Versions == nil,
+		"Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
+		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil,
+		"Auditor": o.Auditor == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
+	} {
+		if missing {
+			return fmt.Errorf("apiserver: Options.%s is required", name)
+		}
+	}
+	switch {
+	case o.RetrainPatience < 0 || o.RetrainPatience > 10*time.Minute:
+		return fmt.Errorf("apiserver: RetrainPatience is %v, want 0 to 10m", o.RetrainPatience)
+	case o.RetrainPoll < time.Millisecond || o.RetrainPoll > time.Second:
+		return fmt.Errorf("apiserver: RetrainPoll is %v, want 1ms to 1s", o.RetrainPoll)
+	case o.UserLogins < 1 || o.AddressLogins < 1:
+		return fmt.Errorf("apiserver: UserLogins and AddressLogins are %d and %d, want at least 1", o.UserLogins, o.AddressLogins)
+	case o.LingerPatience < 0 || o.LingerPatience > time.Minute:
+		return fmt.Errorf("apiserver: LingerPatience is %v, want 0 to 1m", o.LingerPatience)
+	case o.StopPatience < 0 || o.StopPatience > time.Minute:
+		return fmt.Errorf("apiserver: StopPatience is %v, want 0 to 1m", o.StopPatience)
+	}
+	return nil
+}
+
+// Limits of a connection. A route that takes or needs longer moves its own deadlines.
+const (
+	headerPatience = 10 * time.Second
+	readPatience   = 30 * time.Second
+	idlePatience   = 2 * time.Minute
+	writeMargin    = 30 * time.Second // beyond the longest wait for a retraining
+	maxHeader      = 16 << 10         // bytes
+)
+
+// Server is the HTTP API.
+type Server struct {
+	opt      Options
+	log      *slog.Logger
+	metrics  *metrics
+	ids      *requestIDs
+	router   *chi.Mux
+	routing  sync.Pool // of *chi.Context
+	huma     huma.API
+	document []byte // OpenAPI
+	docs     *docs
+	limits   *limits
+	askers   *askers
+	watches  *watches
+	refusals sampler
+
+	listener net.Listener
+	http     *http.Server
+	cancel   context.CancelFunc // of all requests
+	stopping chan struct{}      // closed when waiting requests should answer
+}
+
+// New makes the routes and binds the listener; Run serves. If Run is never called, Close releases
+// the listener.
+func New(o Options) (*Server, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	s := &Server{
+		opt: o, log: slog.New(LogRequestID(o.Logger.Handler())), ids: newRequestIDs(), router: chi.NewRouter(),
+		limits: newLimits(o.UserLogins, o.AddressLogins), askers: newAskers(), stopping: make(chan struct{}),
+	}
+	s.watches = newWatches(s.follow)
+	s.routing.New = func() any { return chi.NewRouteContext() }
+	var err error
+	if s.metrics, err = newMetrics(o.Registerer); err != nil {
+		return nil, err
+	}
+	if s.docs, err = newDocs(); err != nil {
+		return nil, err
+	}
+	s.huma = s.newHuma()
+	s.routes()
+	if s.document, err = s.openAPI(); err != nil {
+		return nil, err
+	}
+	if s.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Addr); err != nil {
+		return nil, fmt.Errorf("apiserver: %w", err) // names the address
+	}
+	base, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	s.http = &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerPatience,
+		ReadTimeout:       readPatience,
+		WriteTimeout:      o.RetrainPatience + writeMargin,
+		IdleTimeout:       idlePatience,
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients' half-open connections
+		// OPTIONS * goes to the router too, which knows nothing of it.
+		DisableGeneralOptionsHandler: true,
+	}
+	return s, nil
+}
+
+// Addr is the address that is listened on.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// URL is the address as a client on this machine would write it.
+func (s *Server) URL() string {
+	addr, ok := s.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return "http://" + s.listener.Addr().String()
+	}
+	host := "localhost"
+	if !addr.IP.IsUnspecified() {
+		host = addr.IP.String()
+	}
+	return fmt.Sprintf("http://%s", net.JoinHostPort(host, fmt.Sprint(addr.Port)))
+}
+
+// Close stops at once. Run does so in order.
+func (s *Server) Close() error {
+	s.cancel()
+	s.watches.close()
+	return errors.Join(s.http.Close(), ignoreClosed(s.listener.Close()))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Run serves until ctx ends. Then no connection is taken any more, requests that wait for a
+// retraining answer 202, files that are still coming 503, all others may finish for StopPatience, and
+// the rest is cut off.
+func (s *Server) Run(ctx context.Context) error {
+	defer s.watches.close()
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(s.listener) }()
+	select {
+	case err := <-served:
+		s.cancel()
+		return fmt.Errorf("apiserver: serve: %w", err)
+	case <-ctx.Done():
+	}
+	close(s.stopping)
+	patience, done := context.WithTimeout(context.WithoutCancel(ctx), s.opt.StopPatience)
+	defer done()
+	err := s.http.Shutdown(patience)
+	if errors.Is(err, context.DeadlineExceeded) {
+		s.log.WarnContext(ctx, "requests cut off at the stop", "patience", s.opt.StopPatience)
+		err = s.http.Close()
+	}
+	s.cancel()
+	s.tellDropped(s.refusals.overdue(time.Time{})) // all there are
+	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
+		err = errors.Join(err, e)
+	}
+	if err != nil {
+		return fmt.Errorf("apiserver: stop: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package apiserver
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/ml"
+)
+
+// multipartRoom is what a form may add to its file, in bytes.
+const multipartRoom = 1 << 20
+
+// upload takes a file of comma- or semicolon-separated values as it comes, without keeping it in
+// memory: as the body, or as the part "file" of a form.
+func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
+	body := newUploadBody(w, r, s.stopping)
+	r.Body = body
+	d, report, err := s.importFile(r)
+	if body.err != nil {
+		err = body.err // the cause, however it was worded on the way
+	}
+	body.answer()
+	// What is left of a refused file is read under refuse's deadline, which uploadBody would move on.
+	r.Body = body.ReadCloser
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	s.audit(r.Context(), "import", fmt.Sprintf("dataset %d of %d rows imported", d.ID, d.Samples),
+		map[string]any{"generation_id": d.ID, "name": d.Name, "samples": d.Samples, "bad_rows": report.BadCount})
+	w.Header().Set("Location", api.DatasetPath(d.ID))
+	s.writeJSON(w, r, http.StatusCreated, "application/json", api.ImportResponse{
+		Dataset: datasetOf(d), Rows: report.Rows, BadCount: report.BadCount, Bad: list(report.Bad),
+	})
+}
+
+func (s *Server) importFile(r *http.Request) (ml.Dataset, ImportReport, error) {
+	if err := identityEncoding(r.Header); err != nil {
+		return ml.Dataset{}, ImportReport{}, err
+	}
+	if r.ContentLength > api.MaxUpload+multipartRoom {
+		return ml.Dataset{}, ImportReport{}, tooLarge(api.MaxUpload)
+	}
+	fields := map[string]string{}
+	for name := range r.URL.Query() {
+		fields[name] = r.URL.Query().Get(name)
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	file, where := io.Reader(r.Body), "query"
+	switch {
+	case r.Header.Get("Content-Type") == "", err == nil && kind == "text/csv":
+	case err == nil && kind == "multipart/form-data":
+		where = "body"
+		if file, err = formFile(r, fields); err != nil {
+			return ml.Dataset{}, ImportReport{}, err
+		}
+	default:
+		return ml.Dataset{}, ImportReport{}, wrongType("text/csv or multipart/form-data")
+	}
+	spec, err := importSpec(fields, where)
+	if err != nil {
+		return ml.Dataset{}, ImportReport{}, err
+	}
+	return s.opt.Datasets.Import(r.Context(), file, spec)
+}
+
+// importSpec reads the fields that say how to read the file.
+func importSpec(fields map[string]string, where string) (Import, error) {
+	const most = 200
+	var wrong []ml.FieldError
+	i := Import{
+		Name: path.Base(strings.ReplaceAll(fields["name"], `\`, "/")), Target: fields["target"],
+	}
+	for name := range strings.SplitSeq(fields["ignore"], ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			i.Ignore = append(i.Ignore, name)
+		}
+	}
+	if fields["name"] == "" {
+		i.Name = ""
+	}
+	switch {
+	case i.Target == "":
+		wrong = append(wrong, ml.FieldError{Location: where + ".target", Message: "is required: the name of the column that is predicted"})
+	case len(i.Target) > most:
+		wrong = append(wrong, ml.FieldError{Location: where + ".target", Message: fmt.Sprintf("must have at most %d bytes", most)})
+	}
+	switch {
+	case len(i.Name) > most:
+		wrong = append(wrong, ml.FieldError{Location: where + ".name", Message: fmt.Sprintf("must have at most %d bytes", most)})
+	case strings.ContainsFunc(i.Name, unicode.IsControl):
+		wrong = append(wrong, ml.FieldError{Location: where + ".name", Message: "must not have control characters"})
+	}
+	if given := fields["skip_bad"]; given != "" {
+		var err error
+		if i.SkipBad, err = strconv.ParseBool(given); err != nil {
+			wrong = append(wrong, ml.FieldError{Location: where + ".skip_bad", Message: "must be true or false", Value: given})
+		}
+	}
+	if wrong != nil {
+		return Import{}, invalidBody(wrong...)
+	}
+	return i, nil
+}
+
+// formFile reads a form up to its file, which it returns. The other fields are added to those given.
+func formFile(r *http.Request, fields map[string]string) (io.Reader, error) {
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, badForm(err)
+	}
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			return nil, invalidBody(ml.FieldError{Location: "body.file", Message: "is required: the file"})
+		}
+		if err != nil {
+			return nil, badForm(err)
+		}
+		name := part.FormName()
+		if name == "file" {
+			if fields["name"] == "" {
+				fields["name"] = part.FileName()
+			}
+			return &lastFile{part: part, form: form}, nil
+		}
+		if isField(name) {
+			const most = 1024
+			value, err := io.ReadAll(io.LimitReader(part, most))
+			if err != nil {
+				return nil, badForm(err)
+			}
+			fields[name] = string(value)
+		}
+	}
+}
+
+func isField(name string) bool {
+	return name == "target" || name == "name" || name == "ignore" || name == "skip_bad"
+}
+
+func badForm(err error) error {
+	return invalidBody(ml.FieldError{Location: "body", Message: "is not multipart/form-data: " + err.Error()})
+}
+
+// lastFile reads the file of a form and, before it reports its end, makes sure that nothing follows
+// which would change how it should have been read.
+type lastFile struct {
+	part *multipart.Part
+	form *multipart.Reader
+}
+
+// Read implements io.Reader.
+func (f *lastFile) Read(b []byte) (int, error) {
+	n, err := f.part.Read(b)
+	if !errors.Is(err, io.EOF) {
+		return n, err
+	}
+	for {
+		next, err := f.form.NextPart()
+		if errors.Is(err, io.EOF) {
+			return n, io.EOF
+		}
+		if err != nil {
+			return n, badForm(err)
+		}
+		if name := next.FormName(); isField(name) || name == "file" {
+			return n, invalidBody(ml.FieldError{Location: "body." + name, Message: "must come before the file in the form, or be given in the query"})
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package apiserver
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/ml"
+)
+
+const csv = "a,y\n1,no\n2,yes\n"
+
+// form is a multipart body; a field is a name and a value, a file a value that begins with @.
+func form(t *testing.T, fields ...string) (body, header string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for i := 0; i < len(fields); i += 2 {
+		var part io.Writer
+		var err error
+		value, file := strings.CutPrefix(fields[i+1], "@")
+		if file {
+			part, err = w.CreateFormFile(fields[i], `C:\data\real.csv`)
+		} else {
+			part, err = w.CreateFormField(fields[i])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(part, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String(), "Content-Type: " + w.FormDataContentType()
+}
+
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.report = ImportReport{Rows: 3, BadCount: 1, Bad: []api.BadRow{{Line: 4, Column: "a", Reason: "is no number"}}}
+	got, err := b.client(t, "user").Import(t.Context(), strings.NewReader(csv), api.Upload{Name: "dir/real.csv", Target: "y", SkipBad: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := api.ImportResponse{
+		Dataset: api.Dataset{
+			GenerationID: 8, SamplesCount: 2, CreatedAt: testNow, Source: "imported", Name: "real.csv", Features: []string{"a"},
+			Target: "y", Classes: []string{"no", "yes"}, ClassCounts: []int{0, 0},
+		},
+		Rows: 3, BadCount: 1, Bad: []api.BadRow{{Line: 4, Column: "a", Reason: "is no number"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if !cmp.Equal(b.imported[0], Import{Name: "real.csv", Target: "y", SkipBad: true}) || b.files[0] != csv {
+		t.Errorf("imported %+v of %q", b.imported[0], b.files[0])
+	}
+	if got := b.events(); !slices.Equal(got, []string{"import"}) {
+		t.Errorf("audit %v", got)
+	}
+}
+
+func TestUploadForms(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, query string
+		form        []string
+		want        Import
+		wrong       string // location
+	}{
+		{"fields first", "", []string{"target", "y", "skip_bad", "true", "name", "mine", "ignore", "id, when,", "file", "@" + csv}, Import{Name: "mine", Target: "y", Ignore: []string{"id", "when"}, SkipBad: true}, ""},
+		{"name of the file", "", []string{"target", "y", "file", "@" + csv}, Import{Name: "real.csv", Target: "y"}, ""},
+		{"fields in the query", "?target=y", []string{"file", "@" + csv}, Import{Name: "real.csv", Target: "y"}, ""},
+		{"other fields anywhere", "?target=y", []string{"note", "x", "file", "@" + csv, "submit", "go"}, Import{Name: "real.csv", Target: "y"}, ""},
+		{"target after the file", "?target=y", []string{"file", "@" + csv, "target", "a"}, Import{}, "body.target"},
+		{"two files", "?target=y", []string{"file", "@" + csv, "file", "@" + csv}, Import{}, "body.file"},
+		{"no target", "", []string{"file", "@" + csv}, Import{}, "body.target"},
+		{"no file", "?target=y", []string{"note", "x"}, Import{}, "body.file"},
+		{"skip_bad perhaps", "?target=y&skip_bad=perhaps", []string{"file", "@" + csv}, Import{}, "body.skip_bad"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			body, header := form(t, tt.form...)
+			r := b.send(t, "POST", "/datasets"+tt.query, "user", body, header)
+			if tt.wrong != "" {
+				if got := fields(problem(t, r, 422)); !slices.Equal(got, []string{tt.wrong}) || len(b.imported) != 0 {
+					t.Errorf("fields %v, want %s; imported %v", got, tt.wrong, b.imported)
+				}
+				return
+			}
+			if r.StatusCode != 201 || r.Header.Get("Location") != "/datasets/8" {
+				t.Fatalf("%d %s %s", r.StatusCode, r.Header.Get("Location"), r.body)
+			}
+			if !cmp.Equal(b.imported[0], tt.want) || b.files[0] != csv {
+				t.Errorf("imported %+v of %q, want %+v", b.imported[0], b.files[0], tt.want)
+			}
+		})
+	}
+}
+
+func TestUploadRefused(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, tt := range []struct {
+		name, query, body, header string
+		status                    int
+	}{
+		{"no target", "", csv, "Content-Type: text/csv", 422},
+		{"JSON", "?target=y", csv, "Content-Type: application/json", 415},
+		{"what curl calls it", "?target=y", csv, "Content-Type: application/x-www-form-urlencoded", 415},
+		{"compressed", "?target=y", csv, "Content-Encoding: gzip", 415},
+		{"a form without a boundary", "?target=y", csv, "Content-Type: multipart/form-data", 422},
+		{"a form that is none", "?target=y", csv, "Content-Type: multipart/form-data; boundary=x", 422},
+		{"a form cut off", "?target=y", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\na,y\n1", "Content-Type: multipart/form-data; boundary=x", 400},
+		{"a long target", "?target=" + strings.Repeat("y", 201), csv, "Content-Type: text/csv", 422},
+	} {
+		p := problem(t, b.send(t, "POST", "/datasets"+tt.query, "user", tt.body, tt.header), tt.status)
+		if p.Code != "invalid" && tt.status == 422 {
+			t.Errorf("%s: %+v", tt.name, p)
+		}
+	}
+	if len(b.imported) != 0 {
+		t.Errorf("imported %v", b.imported)
+	}
+
+	b.fail = &ml.Error{Code: ml.CodeInvalid, Message: "line 70000 can't be used", Fields: []ml.FieldError{{Location: "line 70000, column a", Message: "is no number", Value: "x"}}}
+	p := problem(t, b.send(t, "POST", "/datasets?target=y", "user", csv, "Content-Type: text/csv"), 422)
+	if got := fields(p); !slices.Equal(got, []string{"line 70000, column a"}) {
+		t.Errorf("a bad line: %+v", p)
+	}
+	if got := b.events(); len(got) != 0 {
+		t.Errorf("audit of what was refused: %v", got)
+	}
+}
+
+// A client that goes away in the middle of a file leaves nothing behind.
+func TestUploadCutOff(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.importFail = ml.Errorf(ml.CodeInvalid, "line 3 ends in the middle") // true, and not the reason
+	conn, err := net.Dial("tcp", b.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(conn, "POST /datasets?target=y HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nContent-Type: text/csv\r\nContent-Length: 1000\r\n\r\n"+csv)
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	answer, _ := io.ReadAll(conn)
+	conn.Close()
+	if !strings.HasPrefix(string(answer), "HTTP/1.1 400 ") {
+		t.Errorf("answer %q, want 400", answer)
+	}
+	if len(b.imported) != 0 {
+		t.Error("half a file was imported")
+	}
+}
+
+func TestUploadIsBounded(t *testing.T) {
+	t.Parallel()
+	b := newUploadBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/datasets", strings.NewReader("0123456789")), nil)
+	defer b.answer()
+	b.left = 10
+	if got, err := io.ReadAll(b); err != nil || len(got) != 10 {
+		t.Errorf("a body of the limit: %q, %v", got, err)
+	}
+	b = newUploadBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/datasets", strings.NewReader("0123456789x")), nil)
+	defer b.answer()
+	b.left = 10
+	_, err := io.ReadAll(b)
+	if ml.CodeOf(err) != ml.CodeTooLarge || !errors.Is(b.err, err) {
+		t.Errorf("one byte more: %v", err)
+	}
+	if _, err := b.Read(make([]byte, 1)); ml.CodeOf(err) != ml.CodeTooLarge {
+		t.Errorf("reading on: %v", err)
+	}
+}
