@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/service"
+	"iacontinu/internal/api"
+)
+
+// client returns a client of the running platform that acts as a service, with a token signed by
+// the folder's key.
+func (c *call) client() (*api.Client, error) {
+	var cfg service.ClientConfig
+	if err := boot.Load(&cfg, c.environ); err != nil {
+		return nil, err
+	}
+	return service.NewClient(cfg, "cli")
+}
+
+// retrain has the platform train a version and shows what came of it.
+func retrain(c *call, args []string) error {
+	var req api.RetrainRequest
+	c.flags.Int64Var(&req.DatasetID, "dataset", 0, "train on this dataset alone; 0 takes the newest rows of the active schema")
+	c.flags.Float64Var(&req.C, "c", 0, "inverse strength of the L2 penalty; 0 means 1")
+	c.flags.BoolVar(&req.Balanced, "balanced", false, "weigh the classes by the inverse of their frequency")
+	c.flags.Uint64Var(&req.Seed, "seed", 0, "seed of the split into training and holdout rows")
+	async := c.flags.Bool("async", false, "return at once with the job's number")
+	if _, err := c.parse(args, 0, 0); err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	reply, err := client.Retrain(c.ctx, req, !*async)
+	if err != nil {
+		return reachable(err)
+	}
+	if reply.Job != nil {
+		fmt.Fprintf(c.out, "job %d is %s; its state: GET %s\n", reply.Job.ID, reply.Job.State, api.JobPath(reply.Job.ID))
+		return nil
+	}
+	done := reply.Done
+	if done.Status == api.StatusRejected {
+		fmt.Fprintf(c.out, "%s: %s goes on, accuracy %.4f; the candidate %s has %.4f, trained on %d rows (%.2f s)\n  %s\n", done.Status,
+			done.ModelVersion, done.Accuracy, done.CandidateVersion, done.CandidateAccuracy, done.TrainingSamples, done.DurationSeconds, done.Details)
+		return nil
+	}
+	fmt.Fprintf(c.out, "%s: %s serves, accuracy %.4f on %d rows trained (%.2f s)\n", done.Status, done.ModelVersion, done.Accuracy, done.TrainingSamples, done.DurationSeconds)
+	fmt.Fprintf(c.out, "  %s\n", done.Details)
+	return nil
+}
+
+// predict asks for one prediction, with the values by position or as NAME=VALUE.
+func predict(c *call, args []string) error {
+	for _, a := range args {
+		if a == "-h" || a == "-help" || a == "--help" {
+			c.flags.Usage()
+			return flag.ErrHelp
+		}
+	}
+	if len(args) == 0 {
+		return fmt.Errorf("no values given: %w", errUsage)
+	}
+	positions, names, err := values(args)
+	if err != nil {
+		return err
+	}
+	client, err := c.client()
+	if err != nil {
+		return err
+	}
+	var answer api.PredictResponse
+	if names != nil {
+		answer, err = client.PredictByName(c.ctx, names)
+	} else {
+		answer, err = client.Predict(c.ctx, positions)
+	}
+	if err != nil {
+		return reachable(err)
+	}
+	fmt.Fprintf(c.out, "%d (%s) with confidence %.4f by %s\n", answer.Prediction, answer.Class, answer.Confidence, answer.ModelVersion)
+	return nil
+}
+
+// values reads VALUE... or NAME=VALUE..., not a mixture.
+func values(args []string) (positions []float64, names map[string]float64, err error) {
+	for _, a := range args {
+		name, text, named := strings.Cut(a, "=")
+		if !named {
+			text = a
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, nil, fmt.Errorf("%q is not a number: %w", a, errUsage)
+		}
+		if named {
+			if names == nil {
+				names = map[string]float64{}
+			}
+			names[name] = v
+		} else {
+			positions = append(positions, v)
+		}
+	}
+	if names != nil && positions != nil {
+		return nil, nil, fmt.Errorf("give all values by name or all by position: %w", errUsage)
+	}
+	return positions, names, nil
+}
+
+// reachable adds to a failed connection what to do about it.
+func reachable(err error) error {
+	if api.AsProblem(err) != nil {
+		return err
+	}
+	return errors.Join(err, errors.New("is the platform running? start it with `iacontinu up`, or set API_URL"))
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"iacontinu/cmd/internal/service"
+	"iacontinu/internal/datasets"
+)
+
+// maxBadRowsShown bounds how many bad rows of a file are listed one by one.
+const maxBadRowsShown = 20
+
+// importCSV reads a file into a dataset.
+func importCSV(c *call, args []string) error {
+	target := c.flags.String("target", "", "name of the column to predict; it must hold two different values")
+	name := c.flags.String("name", "", "name shown in the catalogue (the file's name)")
+	ignore := c.flags.String("ignore", "", "names of columns to leave out, separated by commas")
+	skipBad := c.flags.Bool("skip-bad", false, "leave bad rows out and list them, instead of refusing the file")
+	files, err := c.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	if *target == "" {
+		return fmt.Errorf("--target is required: the column to predict: %w", errUsage)
+	}
+	file, err := os.Open(files[0])
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if *name == "" {
+		*name = filepath.Base(files[0])
+	}
+	return c.onFolder(func(p *service.Platform) error {
+		started := time.Now()
+		shown := newProgress(c.err, "read", info.Size())
+		set, report, err := p.Datasets.Import(c.ctx, io.TeeReader(file, shown), datasets.ImportSpec{
+			Name: *name, Target: *target, Ignore: splitList(*ignore), SkipBad: *skipBad,
+		})
+		shown.end()
+		if err != nil {
+			return err
+		}
+		for i, bad := range report.Bad {
+			if i == maxBadRowsShown {
+				break
+			}
+			fmt.Fprintf(c.err, "line %d left out: %s: %s\n", bad.Line, bad.Column, bad.Reason)
+		}
+		if report.BadCount > maxBadRowsShown {
+			fmt.Fprintf(c.err, "and %d more rows left out\n", report.BadCount-maxBadRowsShown)
+		}
+		p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID))
+		fmt.Fprintf(c.out, "dataset %d: %d rows of %d features from %s in %s\n", set.ID, set.Samples, len(set.Schema.Features), *name, time.Since(started).Round(time.Millisecond))
+		fmt.Fprintf(c.out, "  target %s: 0 is %q (%d rows), 1 is %q (%d rows)\n", set.Schema.Target,
+			set.Schema.Classes[0], set.ClassCounts[0], set.Schema.Classes[1], set.ClassCounts[1])
+		fmt.Fprintf(c.out, "train on it: iacontinu retrain --dataset %d\n", set.ID)
+		return nil
+	})
+}
+
+func splitList(text string) []string {
+	var names []string
+	for name := range strings.SplitSeq(text, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// generate makes a dataset of generated rows.
+func generate(c *call, args []string) error {
+	var spec datasets.GenerateSpec
+	c.flags.IntVar(&spec.Samples, "samples", 1000, "number of rows, 1 to 1000000")
+	c.flags.Uint64Var(&spec.Seed, "seed", 0, "same seed, same rows; 0 picks one")
+	c.flags.StringVar(&spec.Drift, "drift", "", "none, covariate, concept or label; empty follows the hour")
+	c.flags.Float64Var(&spec.Magnitude, "magnitude", 0, "how strong the drift is; 0 is its default")
+	if _, err := c.parse(args, 0, 0); err != nil {
+		return err
+	}
+	return c.onFolder(func(p *service.Platform) error {
+		shown := newProgress(c.err, "drawn", int64(spec.Samples))
+		set, err := p.Datasets.Generate(c.ctx, spec, func(done int) { shown.set(int64(done)) })
+		shown.end()
+		if err != nil {
+			return err
+		}
+		p.Audit(c.ctx, "generate", fmt.Sprintf("generated dataset %d of %d rows", set.ID, set.Samples))
+		fmt.Fprintf(c.out, "dataset %d: %d rows, drift %s, seed %d\n", set.ID, set.Samples, driftName(set.Drift), set.Seed)
+		return nil
+	})
+}
+
+func driftName(d string) string {
+	if d == "" {
+		return "of the hour"
+	}
+	return d
+}
+
+// backup copies everything that can't be made again into a new folder.
+func backup(c *call, args []string) error {
+	dirs, err := c.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	return c.onExisting(func(p *service.Platform) error {
+		started := time.Now()
+		size, err := p.Backup(c.ctx, dirs[0])
+		if err != nil {
+			return errors.Join(err, errors.New("nothing was kept of this backup"))
+		}
+		fmt.Fprintf(c.out, "%s: %.1f MB in %s (database, model versions, datasets; no keys and no logs)\n",
+			dirs[0], float64(size)/1e6, time.Since(started).Round(time.Millisecond))
+		return nil
+	})
+}
+
+// migrate brings the database to this version's schema, which opening it does.
+func migrate(c *call, args []string) error {
+	if _, err := c.parse(args, 0, 0); err != nil {
+		return err
+	}
+	return c.onFolder(func(*service.Platform) error {
+		fmt.Fprintf(c.out, "%s is up to date\n", c.folder.Database)
+		return nil
+	})
+}

@@ -1,0 +1,207 @@
+// Command iacontinu is the whole platform in one binary: `up` runs it, the other commands operate it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/service"
+)
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+}
+
+// command is one of the operator's commands.
+type command struct {
+	name, args, summary string
+	run                 func(c *call, args []string) error
+	settings            any // that it reads, for its --help
+}
+
+func commands() []command {
+	folder, client := &service.Folder{}, &service.ClientConfig{}
+	return []command{
+		{"migrate", "", "bring the database to this version's schema", migrate, folder},
+		{"user list", "", "list the accounts", userList, folder},
+		{"user add", "NAME [--role user|admin] [--email E]", "make an account; the password is read from standard input", userAdd, folder},
+		{"user passwd", "NAME", "set a password, read from standard input; the user's tokens become invalid", userPasswd, folder},
+		{"import", "FILE.csv --target COLUMN [--ignore A,B] [--skip-bad] [--name N]", "read a table of numbers into a dataset", importCSV, folder},
+		{"generate", "[--samples N] [--seed S] [--drift KIND] [--magnitude M]", "make a dataset of generated rows", generate, folder},
+		{"model list", "[--limit N]", "list the model versions", modelList, folder},
+		{"model activate", "VERSION", "make a version serve", modelActivate, folder},
+		{"model rollback", "", "make the version before the active one serve", modelRollback, folder},
+		{"retrain", "[--dataset ID] [--c C] [--balanced] [--seed S] [--async]", "have the running platform train a version", retrain, client},
+		{"predict", "VALUE... | NAME=VALUE...", "ask the running platform for one prediction", predict, client},
+		{"backup", "DIR", "copy database, artifacts and datasets into a new folder, while it runs", backup, folder},
+	}
+}
+
+// call is one run of a command.
+type call struct {
+	ctx      context.Context
+	environ  []string
+	in       io.Reader
+	out, err io.Writer
+	flags    *flag.FlagSet
+	folder   service.Folder
+}
+
+// errUsage marks an error of the command line, which ends in exit code 2.
+var errUsage = errors.New("see --help")
+
+func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == "up" {
+		return up(args[1:], environ, out, stderr)
+	}
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		overview(out)
+		return boot.ExitOK
+	}
+	if args[0] == "--version" || args[0] == "version" {
+		fmt.Fprintln(out, "iacontinu", boot.Version())
+		return boot.ExitOK
+	}
+	cmd, rest, ok := find(args)
+	if !ok {
+		fmt.Fprintf(stderr, "iacontinu: no command %q%s; see iacontinu --help\n", strings.Join(args[:min(len(args), 2)], " "), subcommands(args[0]))
+		return boot.ExitUsage
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	c := &call{ctx: ctx, environ: environ, in: in, out: out, err: stderr}
+	c.flags = flag.NewFlagSet("iacontinu "+cmd.name, flag.ContinueOnError)
+	c.flags.SetOutput(stderr)
+	c.flags.Usage = func() { usage(stderr, cmd, c.flags) }
+	if err := boot.Load(&c.folder, environ); err != nil {
+		fmt.Fprintf(stderr, "iacontinu %s: settings are wrong:\n%v\n", cmd.name, err)
+		return boot.ExitUsage
+	}
+	err := cmd.run(c, rest)
+	switch {
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "iacontinu %s: interrupted; nothing half-done is kept\n", cmd.name)
+		return boot.ExitError
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return boot.ExitOK
+	case errors.Is(err, errUsage):
+		fmt.Fprintf(stderr, "iacontinu %s: %v\n", cmd.name, err)
+		return boot.ExitUsage
+	default:
+		fmt.Fprintf(stderr, "iacontinu %s: %v\n", cmd.name, describe(err))
+		return boot.ExitError
+	}
+}
+
+// find takes the longest command that the arguments begin with.
+func find(args []string) (cmd command, rest []string, ok bool) {
+	for _, c := range commands() {
+		if len(args) > 1 && c.name == args[0]+" "+args[1] {
+			return c, args[2:], true
+		}
+		if c.name == args[0] {
+			return c, args[1:], true
+		}
+	}
+	return command{}, nil, false
+}
+
+// subcommands names the commands that begin with a word.
+func subcommands(word string) string {
+	var names []string
+	for _, c := range commands() {
+		if strings.HasPrefix(c.name, word+" ") {
+			names = append(names, c.name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "; there are: " + strings.Join(names, ", ")
+}
+
+// parse reads flags wherever they stand among the arguments and checks how many arguments are left.
+func (c *call) parse(args []string, least, most int) ([]string, error) {
+	var positional []string
+	for {
+		if err := c.flags.Parse(args); err != nil {
+			if errors.Is(err, flag.ErrHelp) {
+				return nil, err
+			}
+			return nil, fmt.Errorf("%w: %w", err, errUsage)
+		}
+		args = c.flags.Args()
+		if len(args) == 0 {
+			break
+		}
+		// "-1.5" and "--" end the flags; anything else goes on with them.
+		positional = append(positional, args[0])
+		args = args[1:]
+	}
+	if len(positional) < least || most >= 0 && len(positional) > most {
+		return nil, fmt.Errorf("got %d arguments: %w", len(positional), errUsage)
+	}
+	return positional, nil
+}
+
+// onExisting is onFolder for commands about what is there already: they make no new folder where one
+// was called in the wrong place.
+func (c *call) onExisting(work func(p *service.Platform) error) error {
+	path := string(c.folder.Database)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no database %s: call this in the platform's folder, or set DATABASE_URL", path)
+	}
+	return c.onFolder(work)
+}
+
+// onFolder opens the shared folder for a command, making what is missing, and closes it. Only
+// warnings are logged, to standard error.
+func (c *call) onFolder(work func(p *service.Platform) error) error {
+	log := slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	p, err := service.Open(c.ctx, c.folder, "cli", log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(work(p), p.Close())
+}
+
+func overview(w io.Writer) {
+	fmt.Fprintln(w, "iacontinu keeps one tabular classifier good in production.")
+	fmt.Fprintln(w, "\nUsage: iacontinu COMMAND [--help]")
+	fmt.Fprintln(w)
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "  up\t\trun API, worker and periodic check in one process")
+	for _, c := range commands() {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", c.name, c.args, c.summary)
+	}
+	_ = tw.Flush() // a terminal or a pipe: nobody is left to tell
+	fmt.Fprintln(w, "\nThe commands work on the folder that DATABASE_URL and MODELS_DIR name, beside a running")
+	fmt.Fprintln(w, "platform or without one; retrain and predict ask the platform at API_URL.")
+}
+
+func usage(w io.Writer, cmd command, flags *flag.FlagSet) {
+	fmt.Fprintf(w, "Usage: iacontinu %s %s\n\n%s\n", cmd.name, cmd.args, cmd.summary)
+	if hasFlags(flags) {
+		fmt.Fprintln(w)
+		flags.PrintDefaults()
+	}
+	fmt.Fprintln(w, "\nSettings (environment, default, meaning):")
+	boot.PrintSettings(w, cmd.settings)
+}
+
+func hasFlags(flags *flag.FlagSet) bool {
+	found := false
+	flags.VisitAll(func(*flag.Flag) { found = true })
+	return found
+}

@@ -1,0 +1,44 @@
+package service
+
+import (
+	"context"
+	"io"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/apiserver"
+	"iacontinu/internal/datasets"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/store"
+)
+
+// uploads gives the API its view of the datasets.
+type uploads struct{ *datasets.Datasets }
+
+func (u uploads) Generate(ctx context.Context, g apiserver.Generate) (ml.Dataset, error) {
+	return u.Datasets.Generate(ctx, datasets.GenerateSpec{
+		Samples: g.Samples, Seed: g.Seed, Hour: &g.Hour, Drift: g.Drift, Magnitude: g.Magnitude,
+	}, nil)
+}
+
+func (u uploads) Import(ctx context.Context, file io.Reader, i apiserver.Import) (ml.Dataset, apiserver.ImportReport, error) {
+	set, report, err := u.Datasets.Import(ctx, file, datasets.ImportSpec{Name: i.Name, Target: i.Target, Ignore: i.Ignore, SkipBad: i.SkipBad})
+	out := apiserver.ImportReport{Rows: report.Rows, BadCount: report.BadCount}
+	for _, b := range report.Bad {
+		out.Bad = append(out.Bad, api.BadRow{Line: b.Line, Column: b.Column, Reason: b.Reason})
+	}
+	return set, out, err
+}
+
+// records gives the API its view of the prediction log.
+type records struct{ *store.Store }
+
+func (r records) Predictions(ctx context.Context, userID int64, limit int) ([]ml.LoggedPrediction, int64, error) {
+	return r.History(ctx, store.HistoryFilter{UserID: userID, Limit: limit})
+}
+
+// auditTrail gives the API its view of the audit trail.
+type auditTrail struct{ *store.Store }
+
+func (a auditTrail) AuditLog(ctx context.Context, limit int) ([]ml.AuditEntry, int64, error) {
+	return a.Store.AuditLog(ctx, store.AuditFilter{Limit: limit})
+}

@@ -1,0 +1,105 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/internal/apiserver"
+	"iacontinu/internal/auth"
+	"iacontinu/internal/predict"
+)
+
+// API is the REST API with what it needs beside it: the follower that keeps its model current and
+// the one that keeps its revoked tokens current.
+type API struct {
+	server   *apiserver.Server
+	follower *predict.Follower
+	accounts *auth.Service
+}
+
+// NewAPI opens the API and binds its port; Run serves. The first accounts of an empty folder are
+// made here.
+func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
+	accounts, err := p.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.firstUsers(ctx, c.DemoUsers); err != nil {
+		return nil, err
+	}
+	predictor, err := predict.New(predict.Options{Log: p.Store, Registerer: p.Registry})
+	if err != nil {
+		return nil, err
+	}
+	follower, err := predict.NewFollower(predictor, predict.FollowerOptions{Versions: p.Store, Load: p.loadArtifact, Logger: p.Log})
+	if err != nil {
+		return nil, err
+	}
+	server, err := apiserver.New(apiserver.Options{
+		Addr:       hostPort(c.Host, c.Port),
+		Version:    boot.Version(),
+		Predictor:  predictor,
+		Follower:   follower,
+		Tokens:     accounts,
+		Accounts:   accounts,
+		Users:      p.Store,
+		Versions:   p.Store,
+		Activator:  p,
+		Catalogue:  p.Store,
+		Datasets:   uploads{p.Datasets},
+		Queue:      p.Queue,
+		Progress:   p.Store,
+		Records:    records{p.Store},
+		Auditor:    auditTrail{p.Store},
+		Metrics:    promhttp.HandlerFor(p.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
+		Checks:     p.checks(predictor),
+		Registerer: p.Registry,
+		Logger:     p.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("API_HOST, API_PORT: %w", err)
+	}
+	if err := p.Datasets.Sweep(ctx); err != nil {
+		p.Log.WarnContext(ctx, "leftovers of interrupted datasets are not removed", "error", err)
+	}
+	// A version that is active already serves from the first request on.
+	if err := follower.Sync(ctx); err != nil {
+		p.Log.WarnContext(ctx, "no model serves yet", "error", err)
+	}
+	return &API{server: server, follower: follower, accounts: accounts}, nil
+}
+
+// URL is where the API is reached from this machine.
+func (a *API) URL() string { return a.server.URL() }
+
+// Close releases the port of an API that never ran.
+func (a *API) Close() error { return a.server.Close() }
+
+// Run serves until ctx ends.
+func (a *API) Run(ctx context.Context) error {
+	return runAll(ctx, a.server, a.follower, a.accounts)
+}
+
+// firstUsers makes the first accounts of an empty folder: the two of the demonstration with their
+// public passwords, or one administrator with a random password that lies in a file.
+func (p *Platform) firstUsers(ctx context.Context, demo bool) error {
+	if demo {
+		if err := auth.DemoUsers(ctx, p.Store); err != nil {
+			return fmt.Errorf("make the demo users: %w", err)
+		}
+		p.Log.WarnContext(ctx, "the demo users have public passwords: for a machine that nobody else reaches", "users", []string{"admin", "testuser"})
+		return nil
+	}
+	path, created, err := auth.InitialAdmin(ctx, p.Store, p.Folder.DataDir())
+	if err != nil {
+		return errors.Join(errors.New("make the first administrator"), err)
+	}
+	if created {
+		p.Log.InfoContext(ctx, "first administrator made: the password of `admin` lies in a file", "file", path)
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/internal/auth"
+)
+
+// Folder are the settings of every process that works on the shared folder.
+type Folder struct {
+	Database    DatabaseURL `env:"DATABASE_URL" envDefault:"sqlite:data/ia_continu_solution.db" help:"sqlite:PATH; its folder is the data folder, where datasets and keys lie too"`
+	Synchronous string      `env:"DATABASE_SYNCHRONOUS" envDefault:"normal" help:"normal: what was answered survives kill -9; full: power loss too, at a price"`
+	ModelsDir   string      `env:"MODELS_DIR" envDefault:"models" help:"folder of the model versions' artifacts"`
+	Environment string      `env:"ENVIRONMENT" envDefault:"development" help:"development, staging or production; the last two refuse to start without JWT_SECRET_KEY"`
+	JWTSecret   string      `env:"JWT_SECRET_KEY" secret:"true" help:"key that signs tokens, 32 bytes or more; in development one is made on first start"`
+	boot.LogConfig
+}
+
+// DataDir is the folder of the database.
+func (f Folder) DataDir() string { return filepath.Dir(string(f.Database)) }
+
+// secretFile is where the signing key lies if no setting gives it.
+func (f Folder) secretFile() string { return filepath.Join(f.DataDir(), "jwt-secret") }
+
+// DatasetsDir is where datasets lie as Parquet.
+func (f Folder) DatasetsDir() string { return filepath.Join(f.DataDir(), "datasets") }
+
+// Production reports whether the rules of production hold; staging obeys them too.
+func (f Folder) Production() bool { return f.Environment != "development" }
+
+// Validate implements the check of boot.Load.
+func (f Folder) Validate() error {
+	var errs []error
+	switch f.Environment {
+	case "development", "staging", "production":
+	default:
+		errs = append(errs, fmt.Errorf("ENVIRONMENT: %q is not one of development, staging, production", f.Environment))
+	}
+	switch f.Synchronous {
+	case "normal", "full":
+	default:
+		errs = append(errs, fmt.Errorf("DATABASE_SYNCHRONOUS: %q is not one of normal, full", f.Synchronous))
+	}
+	switch n := len(f.JWTSecret); {
+	case n == 0 && f.Production():
+		errs = append(errs, fmt.Errorf("JWT_SECRET_KEY: required in %s; make one with: openssl rand -base64 48", f.Environment))
+	case n > 0 && n < auth.MinSecret:
+		errs = append(errs, fmt.Errorf("JWT_SECRET_KEY: has %d bytes, needs %d or more", n, auth.MinSecret))
+	}
+	return errors.Join(errs...)
+}
+
+// APISettings are the settings of the REST API.
+type APISettings struct {
+	Host      string `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
+	Port      Port   `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
+	DemoUsers bool   `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
+}
+
+// WorkerSettings are the settings of the jobs.
+type WorkerSettings struct {
+	Bootstrap      bool     `env:"BOOTSTRAP" envDefault:"true" help:"train a first version on generated data if there is none"`
+	TrainingWindow int      `env:"TRAINING_WINDOW" envDefault:"100000" help:"most rows that a retraining uses, the newest first"`
+	KeepVersions   int      `env:"KEEP_VERSIONS" envDefault:"50" help:"model versions kept; the active one always is"`
+	KeepDatasets   int      `env:"KEEP_DATASETS" envDefault:"100" help:"generated datasets kept; imported ones and those of the active version always are"`
+	DiscordURL     string   `env:"DISCORD_WEBHOOK_URL" secret:"true" help:"Discord webhook for alerts; empty: they are logged only"`
+	NotifyCooldown Duration `env:"NOTIFY_COOLDOWN" envDefault:"5m" help:"least time between two messages on one topic; the latest state is sent at its end"`
+}
+
+// Validate implements the check of boot.Load.
+func (w WorkerSettings) Validate() error {
+	var errs []error
+	for _, s := range []struct {
+		name       string
+		value, min int
+	}{
+		{"TRAINING_WINDOW", w.TrainingWindow, 100},
+		{"KEEP_VERSIONS", w.KeepVersions, 2},
+		{"KEEP_DATASETS", w.KeepDatasets, 1},
+	} {
+		if s.value < s.min {
+			errs = append(errs, fmt.Errorf("%s: %d is less than %d", s.name, s.value, s.min))
+		}
+	}
+	if w.DiscordURL != "" {
+		// The URL holds a secret: the error must not repeat it.
+		if u, err := url.Parse(w.DiscordURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+			errs = append(errs, errors.New("DISCORD_WEBHOOK_URL: is not an http(s) URL"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// FlowSettings are the settings of the periodic check.
+type FlowSettings struct {
+	Interval Duration `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s"`
+	Detector string   `env:"DRIFT_DETECTOR" envDefault:"random" help:"random: a draw below 0.5 is drift, as documented; statistical: measured on the latest predictions"`
+	Cooldown Duration `env:"RETRAIN_COOLDOWN" envDefault:"10m" help:"statistical only: least time between two retrainings for drift"`
+}
+
+// Validate implements the check of boot.Load.
+func (f FlowSettings) Validate() error {
+	var errs []error
+	if f.Detector != "random" && f.Detector != "statistical" {
+		errs = append(errs, fmt.Errorf("DRIFT_DETECTOR: %q is not one of random, statistical", f.Detector))
+	}
+	if f.Interval < Duration(time.Second) {
+		errs = append(errs, fmt.Errorf("MONITORING_INTERVAL: %s is less than 1s", f.Interval))
+	}
+	return errors.Join(errs...)
+}
+
+// AdminHost is where the processes without an API listen for scrapes.
+type AdminHost struct {
+	Host string `env:"ADMIN_HOST" envDefault:"127.0.0.1" help:"address of the admin listener (/metrics, /healthz)"`
+}
+
+// APIConfig is the configuration of cmd/api.
+type APIConfig struct {
+	APISettings
+	Folder
+}
+
+// Validate implements the check of boot.Load.
+func (c APIConfig) Validate() error {
+	return errors.Join(c.Folder.Validate(), c.APISettings.check(c.Folder))
+}
+
+func (a APISettings) check(f Folder) error {
+	if a.DemoUsers && f.Production() {
+		return fmt.Errorf("IACONTINU_DEMO_USERS: not in %s, the passwords are public", f.Environment)
+	}
+	return nil
+}
+
+// WorkerConfig is the configuration of cmd/worker.
+type WorkerConfig struct {
+	WorkerSettings
+	Port  Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`
+	Admin AdminHost
+	Folder
+}
+
+// Validate implements the check of boot.Load.
+func (c WorkerConfig) Validate() error {
+	return errors.Join(c.Folder.Validate(), c.WorkerSettings.Validate())
+}
+
+// FlowConfig is the configuration of cmd/flow.
+type FlowConfig struct {
+	FlowSettings
+	APIURL string `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
+	Port   Port   `env:"FLOW_PORT" envDefault:"8002" help:"port of the admin listener; 0 picks a free one"`
+	Admin  AdminHost
+	Folder
+}
+
+// Validate implements the check of boot.Load.
+func (c FlowConfig) Validate() error {
+	err := error(nil)
+	if u, parseErr := url.Parse(c.APIURL); parseErr != nil || u.Host == "" {
+		err = fmt.Errorf("API_URL: %q is not a URL such as http://localhost:8000", c.APIURL)
+	}
+	return errors.Join(c.Folder.Validate(), c.FlowSettings.Validate(), err)
+}
+
+// UpConfig is the configuration of `iacontinu up`: all processes in one.
+type UpConfig struct {
+	APISettings
+	WorkerSettings
+	FlowSettings
+	Folder
+}
+
+// Validate implements the check of boot.Load.
+func (c UpConfig) Validate() error {
+	return errors.Join(c.Folder.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate())
+}
+
+// DatabaseURL is the path of the SQLite file, written as sqlite:PATH. The forms of SQLAlchemy,
+// sqlite:///relative and sqlite:////absolute, mean the same files as there.
+type DatabaseURL string
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *DatabaseURL) UnmarshalText(text []byte) error {
+	path, ok := strings.CutPrefix(string(text), "sqlite:")
+	if !ok {
+		return errors.New("only sqlite:PATH is supported")
+	}
+	path = strings.TrimPrefix(path, "///")
+	if path == "" || strings.HasSuffix(path, "/") || strings.ContainsAny(path, "?#") {
+		return errors.New("sqlite: needs the path of a file, such as sqlite:data/ia_continu_solution.db")
+	}
+	*d = DatabaseURL(path)
+	return nil
+}
+
+// Port is a TCP port; 0 lets the system choose.
+type Port int
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Port) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 16)
+	if err != nil {
+		return fmt.Errorf("%q is not a port from 0 to 65535", text)
+	}
+	*p = Port(n)
+	return nil
+}
+
+// Duration is written in seconds, as the earlier system did, or with units: 30, 30s, 10m.
+type Duration time.Duration
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *Duration) UnmarshalText(text []byte) error {
+	s := string(text)
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		s += "s"
+	}
+	v, err := time.ParseDuration(s)
+	if err != nil || v < 0 {
+		return fmt.Errorf("%q is not a time such as 30 (seconds), 30s or 10m", text)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+func (d Duration) String() string { return time.Duration(d).String() }

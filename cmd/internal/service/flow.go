@@ -1,0 +1,97 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/logreg"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/monitor"
+)
+
+// NewFlow returns the periodic check of the API at apiURL.
+func NewFlow(p *Platform, c FlowSettings, apiURL string) (*monitor.Monitor, error) {
+	client, err := newClient(apiURL, p.Secret, "flow")
+	if err != nil {
+		return nil, err
+	}
+	return monitor.New(monitor.Options{
+		API:        checkedAPI{client},
+		History:    p.Store,
+		Record:     p.Store,
+		Messenger:  p.Queue,
+		Reference:  p.reference,
+		Interval:   time.Duration(c.Interval),
+		Detector:   c.Detector,
+		Cooldown:   c.cooldown(),
+		Logger:     p.Log,
+		Registerer: p.Registry,
+	})
+}
+
+// reference reads the window pinned to a version, with ml.CodeNotFound if none is.
+func (p *Platform) reference(_ context.Context, version string) ([][]float64, error) {
+	window, err := logreg.LoadReference(p.artifactDir(version))
+	if errors.Is(err, logreg.ErrNoReference) || errors.Is(err, fs.ErrNotExist) {
+		return nil, &ml.Error{Code: ml.CodeNotFound, Message: "version " + version + " has no reference window", Err: err}
+	}
+	return window, err
+}
+
+// cooldown is the setting as the monitor takes it, where zero means its default.
+func (f FlowSettings) cooldown() time.Duration {
+	if f.Cooldown == 0 {
+		return -1
+	}
+	return time.Duration(f.Cooldown)
+}
+
+// checkedAPI is the API as the periodic check meets it.
+type checkedAPI struct{ client *api.Client }
+
+// Health fails while the API does not answer, or answers that it is not well.
+func (c checkedAPI) Health(ctx context.Context) error {
+	health, err := c.client.Health(ctx)
+	if err != nil {
+		return err
+	}
+	if health.Status != stateOK {
+		return fmt.Errorf("the API says %q of itself", health.Status)
+	}
+	return nil
+}
+
+// Retrain asks for a retraining on fresh data and waits for its end. The API waits for a minute; a
+// nil result says that the job goes on.
+func (c checkedAPI) Retrain(ctx context.Context, reason string) (*ml.RetrainResult, int64, error) {
+	reply, err := c.client.Retrain(ctx, api.RetrainRequest{Generate: true, TriggerReason: reason}, true)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case reply.Done != nil:
+		return resultOf(reply.Done), reply.Done.JobID, nil
+	case reply.Job != nil:
+		return nil, reply.Job.ID, nil
+	}
+	return nil, 0, errors.New("the API's answer to /retrain names neither a result nor a job")
+}
+
+func resultOf(r *api.RetrainResponse) *ml.RetrainResult {
+	return &ml.RetrainResult{
+		Verdict:           ml.Verdict(r.Verdict),
+		Version:           r.ModelVersion,
+		Candidate:         r.CandidateVersion,
+		CandidateAccuracy: r.CandidateAccuracy,
+		ChampionAccuracy:  r.ChampionAccuracy,
+		MajorityAccuracy:  r.MajorityAccuracy,
+		TrainingSamples:   r.TrainingSamples,
+		HoldoutSamples:    r.HoldoutSamples,
+		Details:           r.Details,
+		DurationSeconds:   r.DurationSeconds,
+		DatasetIDs:        r.DatasetIDs,
+	}
+}

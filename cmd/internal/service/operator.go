@@ -1,0 +1,232 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/auth"
+	"iacontinu/internal/ml"
+)
+
+// Accounts is the service that makes accounts and checks passwords and tokens.
+func (p *Platform) Accounts(ctx context.Context) (*auth.Service, error) {
+	signer, err := auth.NewSigner(p.Secret, nil)
+	if err != nil {
+		return nil, err
+	}
+	return auth.New(ctx, auth.Options{Signer: signer, Users: p.Store, Revocations: p.Store, Logger: p.Log})
+}
+
+// Audit records what an operator did. What can't be recorded is logged; the deed itself is done.
+func (p *Platform) Audit(ctx context.Context, event, message string) {
+	who, _ := json.Marshal(map[string]string{"by": operatorName()}) // a string: cannot fail
+	entry := ml.AuditEntry{Level: "INFO", Component: "cli", EventType: event, Message: message, Details: string(who), CreatedAt: time.Now()}
+	if err := p.Store.Audit(ctx, entry); err != nil {
+		p.Log.ErrorContext(ctx, "audit entry lost", "event", event, "message", message, "error", err)
+	}
+}
+
+// operatorName is the account of the operating system that runs a command, and its machine.
+func operatorName() string {
+	name, host := "unknown", "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if h, err := os.Hostname(); err == nil {
+		host = h
+	}
+	return name + "@" + host
+}
+
+// Activate makes a version serve, if its artifact can, and has people told in the same transaction.
+func (p *Platform) Activate(ctx context.Context, name, actor string) (ml.Version, error) {
+	v, err := p.Store.Version(ctx, name)
+	if err != nil {
+		return ml.Version{}, err
+	}
+	if err := p.canServe(v); err != nil {
+		return ml.Version{}, err
+	}
+	return p.Store.Activate(ctx, name, actor, p.tellActivation(ctx, "Model activated", actor))
+}
+
+// Rollback makes the version serve that was active before the present one.
+func (p *Platform) Rollback(ctx context.Context, actor string) (ml.Version, error) {
+	return p.Store.Rollback(ctx, actor, func(tx *sql.Tx, v ml.Version) error {
+		if err := p.canServe(v); err != nil {
+			return err
+		}
+		return p.tellActivation(ctx, "Model rolled back", actor)(tx, v)
+	})
+}
+
+func (p *Platform) canServe(v ml.Version) error {
+	if _, err := p.loadArtifact(v); err != nil {
+		return &ml.Error{Code: ml.CodeUnprocessed, Message: "version " + v.Name + " can't serve: its artifact is missing or damaged", Err: err}
+	}
+	return nil
+}
+
+// tellActivation returns what owes people the message, to be called in the activating transaction.
+func (p *Platform) tellActivation(ctx context.Context, title, actor string) func(*sql.Tx, ml.Version) error {
+	return func(tx *sql.Tx, v ml.Version) error {
+		return p.Queue.EnqueueNotifyTx(ctx, tx, ml.Event{
+			Topic: ml.EventModel, State: v.Name, Severity: ml.SeverityInfo,
+			Title: title, Text: fmt.Sprintf("Version %s serves now, by the hand of %s.", v.Name, actor),
+			Fields: []ml.EventField{{Name: "Accuracy", Value: fmt.Sprintf("%.4f", v.Accuracy)}},
+			At:     time.Now().UTC(),
+		})
+	}
+}
+
+// Backup copies the database, the model versions and the datasets into a new folder and returns its
+// size in bytes. The platform may run meanwhile: the database is copied as of one moment, and a file
+// that it names is there before the row is. Keys and logs are left out. A backup that fails leaves
+// nothing.
+func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err error) {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return 0, fmt.Errorf("%s is there already: name a new folder", dir)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
+		return 0, err
+	}
+	part, err := os.MkdirTemp(filepath.Dir(dir), ".backup-*")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(part))
+		}
+	}()
+	if err := p.Store.Backup(ctx, filepath.Join(part, filepath.Base(string(p.Folder.Database)))); err != nil {
+		return 0, err
+	}
+	for _, tree := range []struct{ from, to string }{
+		{p.Folder.ModelsDir, "models"}, {p.Folder.DatasetsDir(), "datasets"},
+	} {
+		if err := copyTree(ctx, tree.from, filepath.Join(part, tree.to)); err != nil {
+			return 0, err
+		}
+	}
+	if size, err = syncTree(part); err != nil {
+		return 0, err
+	}
+	return size, os.Rename(part, dir)
+}
+
+// copyTree copies the finished files of a folder; those that are being written have names that begin
+// with a dot, and one that retention removes meanwhile is no loss.
+func copyTree(ctx context.Context, from, to string) error {
+	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if rel != "." && d.Name()[0] == '.' {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o750)
+		}
+		err = copyFile(path, filepath.Join(to, rel))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	})
+}
+
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	if _, err := out.ReadFrom(in); err != nil {
+		return errors.Join(err, out.Close())
+	}
+	return out.Close()
+}
+
+// syncTree forces all files of a folder to the disk and adds up their sizes.
+func syncTree(dir string) (size int64, err error) {
+	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if info, err := f.Stat(); err == nil && !d.IsDir() {
+			size += info.Size()
+		}
+		return f.Sync()
+	})
+	return size, err
+}
+
+// ClientConfig is the configuration of the commands that ask the running platform.
+type ClientConfig struct {
+	APIURL string `env:"API_URL" help:"where the API is; left out: http://localhost:API_PORT"`
+	Port   Port   `env:"API_PORT" envDefault:"8000" help:"port of the API on this machine"`
+	Folder
+}
+
+// url is where the API is.
+func (c ClientConfig) url() string {
+	if c.APIURL != "" {
+		return c.APIURL
+	}
+	return "http://" + hostPort("localhost", c.Port)
+}
+
+// NewClient returns a client of the platform at API_URL that acts as a service of that name, with the
+// key that the platform has: a client makes none.
+func NewClient(c ClientConfig, name string) (*api.Client, error) {
+	secret := []byte(c.JWTSecret)
+	if len(secret) == 0 {
+		if _, err := os.Stat(c.secretFile()); err != nil {
+			return nil, fmt.Errorf("no signing key in %s: call this in the platform's folder, or set DATABASE_URL or JWT_SECRET_KEY as the platform has it", c.DataDir())
+		}
+		var err error
+		if secret, err = auth.LoadOrCreateSecret(c.secretFile()); err != nil {
+			return nil, err
+		}
+	}
+	return newClient(c.url(), secret, name)
+}
+
+func newClient(url string, secret []byte, name string) (*api.Client, error) {
+	signer, err := auth.NewSigner(secret, nil)
+	if err != nil {
+		return nil, err
+	}
+	return api.New(url, api.Options{Token: signer.ServiceTokens(name), UserAgent: "iacontinu-" + name})
+}

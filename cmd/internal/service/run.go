@@ -1,0 +1,154 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+
+	"golang.org/x/sync/errgroup"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/presence"
+)
+
+// part is something that runs until its context ends and then stops in order.
+type part interface {
+	Run(ctx context.Context) error
+}
+
+// runAll runs the parts until ctx ends or one fails, and waits for all.
+func runAll(ctx context.Context, parts ...part) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, p := range parts {
+		group.Go(func() error { return p.Run(ctx) })
+	}
+	return group.Wait()
+}
+
+// RunAPI is the process of cmd/api.
+func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
+	return onFolder(ctx, c.Folder, "api", log, func(ctx context.Context, p *Platform) error {
+		api, err := NewAPI(ctx, p, c.APISettings)
+		if err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs")
+		return api.Run(ctx)
+	})
+}
+
+// RunWorker is the process of cmd/worker.
+func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
+	return onFolder(ctx, c.Folder, "worker", log, func(ctx context.Context, p *Platform) error {
+		worker, err := NewWorker(p, c.WorkerSettings)
+		if err != nil {
+			return err
+		}
+		return withAdmin(ctx, p, "WORKER_PORT", c.Admin, c.Port, worker)
+	})
+}
+
+// RunFlow is the process of cmd/flow.
+func RunFlow(ctx context.Context, c FlowConfig, log *slog.Logger) error {
+	return onFolder(ctx, c.Folder, "flow", log, func(ctx context.Context, p *Platform) error {
+		flow, err := NewFlow(p, c.FlowSettings, c.APIURL)
+		if err != nil {
+			return err
+		}
+		return withAdmin(ctx, p, "FLOW_PORT", c.Admin, c.Port, flow)
+	})
+}
+
+// RunUp is `iacontinu up`: API, worker and flow runner in one process. ready is called once requests
+// are taken.
+func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url string)) error {
+	only, err := presence.Exclusive(c.DataDir(), "up")
+	if ml.CodeOf(err) == ml.CodeConflict {
+		return fmt.Errorf("`iacontinu up` runs already on %s: %w", c.DataDir(), err)
+	}
+	if err != nil {
+		return fmt.Errorf("DATABASE_URL: the folder %s can't be used: %w", c.DataDir(), err)
+	}
+	err = onFolder(ctx, c.Folder, "up", log, func(ctx context.Context, p *Platform) error {
+		api, err := NewAPI(ctx, p, c.APISettings)
+		if err != nil {
+			return err
+		}
+		worker, err := NewWorker(p, c.WorkerSettings)
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
+		flow, err := NewFlow(p, c.FlowSettings, api.URL())
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
+		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs", "detector", c.Detector, "interval", c.Interval.String())
+		ready(api.URL())
+		return runAll(ctx, api, worker, flow)
+	})
+	return errors.Join(err, only.Close())
+}
+
+// onFolder opens the folder, runs the process on it and closes it, whatever happened.
+func onFolder(ctx context.Context, f Folder, process string, log *slog.Logger, run func(context.Context, *Platform) error) error {
+	p, err := Open(ctx, f, process, log)
+	if err != nil {
+		return err
+	}
+	return errors.Join(run(ctx, p), p.Close())
+}
+
+// withAdmin runs a process that has no API of its own beside its admin listener.
+func withAdmin(ctx context.Context, p *Platform, setting string, host AdminHost, port Port, work part) error {
+	admin, err := boot.NewAdmin(ctx, setting, hostPort(host.Host, port), p.Registry, p.Store.Ping)
+	if err != nil {
+		return err
+	}
+	p.Log.InfoContext(ctx, "ready", "admin", "http://"+admin.Addr().String())
+	return runAll(ctx, admin, work)
+}
+
+// CheckAPI asks the running API whether it is well.
+func CheckAPI(ctx context.Context, c APIConfig) error {
+	return ask(ctx, "http://"+hostPort(reachable(c.Host), c.Port)+"/health")
+}
+
+// CheckAdmin asks a running process's admin listener whether it is well.
+func CheckAdmin(ctx context.Context, host AdminHost, port Port) error {
+	return ask(ctx, "http://"+hostPort(reachable(host.Host), port)+"/healthz")
+}
+
+func ask(ctx context.Context, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	if err := res.Body.Close(); err != nil {
+		return err
+	}
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", url, res.Status)
+	}
+	return nil
+}
+
+// reachable is the address at which a listener on host is reached from the same machine.
+func reachable(host string) string {
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		return "127.0.0.1"
+	}
+	return host
+}
+
+func hostPort(host string, port Port) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+}

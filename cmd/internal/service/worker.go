@@ -1,0 +1,122 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"iacontinu/internal/datasets"
+	"iacontinu/internal/discord"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/notify"
+	"iacontinu/internal/queue"
+	"iacontinu/internal/retrain"
+)
+
+// Worker does the durable jobs.
+type Worker struct {
+	platform  *Platform
+	bootstrap bool
+	retrainer *retrain.Retrainer
+	notifier  *notify.Notifier
+}
+
+// NewWorker returns the worker of a folder; Run works.
+func NewWorker(p *Platform, c WorkerSettings) (*Worker, error) {
+	retrainer, err := retrain.New(retrain.Options{
+		Datasets:       p.Datasets,
+		Catalogue:      p.Store,
+		Versions:       p.Store,
+		Jobs:           p.Store,
+		Messenger:      p.Queue,
+		Generate:       p.generateFor,
+		ModelsDir:      p.Folder.ModelsDir,
+		Load:           p.loadArtifact,
+		TrainingWindow: c.TrainingWindow,
+		KeepVersions:   c.KeepVersions,
+		KeepDatasets:   c.KeepDatasets,
+		Logger:         p.Log,
+		Registerer:     p.Registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	notifier, err := newNotifier(p, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{platform: p, bootstrap: c.Bootstrap, retrainer: retrainer, notifier: notifier}, nil
+}
+
+// generateFor draws the dataset of a job. Hour and seed are the job's, so that it draws the same rows
+// whenever it runs again.
+func (p *Platform) generateFor(ctx context.Context, jobID int64, created time.Time, samples int) (ml.Dataset, error) {
+	hour := created.UTC().Hour()
+	return p.Datasets.Generate(ctx, datasets.GenerateSpec{Samples: samples, Seed: uint64(jobID), Hour: &hour, JobID: jobID}, nil)
+}
+
+// newNotifier tells people by Discord; where no webhook is set, what would be sent is logged.
+func newNotifier(p *Platform, c WorkerSettings) (*notify.Notifier, error) {
+	o := notify.Options{
+		States:     p.Store,
+		Cooldown:   time.Duration(c.NotifyCooldown),
+		Logger:     p.Log,
+		Registerer: p.Registry,
+	}
+	if c.DiscordURL != "" {
+		client, err := discord.New(discord.Options{WebhookURL: c.DiscordURL, Logger: p.Log, Registerer: p.Registry})
+		if err != nil {
+			return nil, fmt.Errorf("DISCORD_WEBHOOK_URL: %w", err)
+		}
+		o.Sender = client
+	}
+	return notify.New(o)
+}
+
+// Run does jobs until ctx ends.
+func (w *Worker) Run(ctx context.Context) error {
+	if err := w.platform.Datasets.Sweep(ctx); err != nil {
+		w.platform.Log.WarnContext(ctx, "leftovers of interrupted datasets are not removed", "error", err)
+	}
+	if w.bootstrap {
+		if err := w.firstVersion(ctx); err != nil {
+			return fmt.Errorf("BOOTSTRAP: %w", err)
+		}
+	}
+	return w.platform.Queue.Work(ctx, queue.Handlers{
+		Retrain:       w.retrainer.Run,
+		RetrainFailed: w.retrainer.Failed,
+		Notify:        w.notifier.Deliver,
+		Sweep:         w.sweep,
+	})
+}
+
+// firstVersion asks for a first version if none can serve: on an empty folder, or on one of the
+// earlier system, whose models this one can't read. Workers that start together ask for the same
+// job.
+func (w *Worker) firstVersion(ctx context.Context) error {
+	v, err := w.platform.Store.Active(ctx)
+	switch {
+	case err == nil:
+		if _, err := os.Stat(w.platform.artifactDir(v.Name)); err == nil {
+			return nil
+		}
+		w.platform.Log.WarnContext(ctx, "the active version has no artifact: a new one is trained", "version", v.Name)
+	case ml.CodeOf(err) != ml.CodeNotFound:
+		return err
+	}
+	_, _, err = w.platform.Queue.EnqueueRetrain(ctx, ml.RetrainArgs{Generate: true, Reason: ml.ReasonBootstrap, RequestedBy: "worker"})
+	return err
+}
+
+// sweep is the periodic retention.
+func (w *Worker) sweep(ctx context.Context) error {
+	if err := w.retrainer.Sweep(ctx); err != nil {
+		return err
+	}
+	if err := w.platform.Datasets.Sweep(ctx); err != nil {
+		return err
+	}
+	return w.platform.Store.PruneRevocations(ctx)
+}
