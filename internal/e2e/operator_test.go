@@ -1,0 +1,158 @@
+package e2e
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"iacontinu/internal/api"
+)
+
+// TestTheOperatorsCommands goes through a day of an operator, beside the running platform.
+func TestTheOperatorsCommands(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	p := startUp(t, f)
+	ready(t, p.url)
+	at := []string{"API_URL=" + p.url}
+
+	// Accounts
+	out, errs, code := f.run(t, nil, "a good password\n", "iacontinu", "user", "add", "claire", "--role", "admin")
+	if code != 0 {
+		t.Fatalf("user add: exit code %d, %q, %q", code, out, errs)
+	}
+	if _, errs, code = f.run(t, nil, "a good password\n", "iacontinu", "user", "add", "claire"); code != 1 || !strings.Contains(errs, "claire") {
+		t.Errorf("user add of a taken name: exit code %d, %q", code, errs)
+	}
+	if _, errs, code = f.run(t, nil, "short\n", "iacontinu", "user", "add", "bruno"); code != 1 || !strings.Contains(errs, "8 to 128") {
+		t.Errorf("user add with a short password: exit code %d, %q", code, errs)
+	}
+	if _, errs, code = f.run(t, nil, "a good password\n", "iacontinu", "user", "add", "service:cli", "--role", "boss"); code != 1 ||
+		!strings.Contains(errs, "username: ") || !strings.Contains(errs, "role: ") {
+		t.Errorf("user add with a wrong name and role: exit code %d, %q", code, errs)
+	}
+	claire := login(t, p.url, "claire", "a good password")
+	if _, errs, code = f.run(t, nil, "another password\n", "iacontinu", "user", "passwd", "claire"); code != 0 {
+		t.Fatalf("user passwd: exit code %d, %q", code, errs)
+	}
+	eventually(t, "the old password's token is refused", func() bool {
+		_, err := claire.Me(t.Context())
+		problem := api.AsProblem(err)
+		return problem != nil && problem.Status == 401
+	})
+	claire = login(t, p.url, "claire", "another password")
+
+	// Data and models
+	if out := f.must(t, nil, "generate", "--samples", "3000", "--seed", "7", "--drift", "none"); !strings.Contains(out, "3000 rows") {
+		t.Errorf("generate prints %q", out)
+	}
+	first := activeVersion(t, claire)
+	if out := f.must(t, at, "retrain"); !strings.HasPrefix(out, "success") {
+		t.Fatalf("retrain prints %q", out)
+	}
+	second := activeVersion(t, claire)
+	if list := f.must(t, nil, "model", "list"); !strings.Contains(list, first) || !strings.Contains(list, "*  "+second) {
+		t.Errorf("model list:\n%s\nwant %s and, marked, %s", list, first, second)
+	}
+	f.must(t, nil, "model", "rollback")
+	eventually(t, "the version before serves", func() bool { return activeVersion(t, claire) == first })
+	f.must(t, nil, "model", "activate", second)
+	eventually(t, "the activated version serves", func() bool { return activeVersion(t, claire) == second })
+	if _, errs, code := f.run(t, nil, "", "iacontinu", "model", "activate", "v0"); code != 1 || !strings.Contains(errs, `"v0"`) {
+		t.Errorf("activation of an unknown version: exit code %d, %q", code, errs)
+	}
+	artifact := filepath.Join(f.dir, "models", first, "model.json")
+	text, err := os.ReadFile(artifact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(artifact, []byte(strings.Replace(string(text), "feature1", "feature9", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, errs, code := f.run(t, nil, "", "iacontinu", "model", "activate", first); code != 1 || !strings.Contains(errs, "damaged") {
+		t.Errorf("activation of a version whose artifact was changed: exit code %d, %q", code, errs)
+	}
+	for _, args := range [][]string{{"predict", "1.5", "1"}, {"predict", "feature2=1", "feature1=1.5"}} {
+		if out := f.must(t, at, args...); !strings.HasPrefix(out, "1 (1) with confidence") {
+			t.Errorf("iacontinu %v prints %q", args, out)
+		}
+	}
+	if out := f.must(t, at, "predict", "-1.5", "-1"); !strings.HasPrefix(out, "0 (0)") {
+		t.Errorf("predict -1.5 -1 prints %q", out)
+	}
+
+	// What they did is on record.
+	logs, err := claire.SystemLogs(t.Context(), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range logs.Logs {
+		seen[e.EventType] = true
+	}
+	for _, want := range []string{"user_created", "password_changed", "generate", "retrain", "rollback", "activate", "login"} {
+		if !seen[want] {
+			t.Errorf("the audit trail has no %s", want)
+		}
+	}
+
+	// Called in the wrong place, they make nothing.
+	elsewhere := &folder{dir: t.TempDir(), env: f.env}
+	for _, args := range [][]string{{"model", "list"}, {"user", "list"}, {"retrain"}, {"predict", "1", "2"}, {"backup", "b"}} {
+		if _, errs, code := elsewhere.run(t, at, "", "iacontinu", args...); code != 1 || !strings.Contains(errs, "platform's folder") {
+			t.Errorf("iacontinu %v in an empty folder: exit code %d, %q", args, code, errs)
+		}
+	}
+	if left, err := os.ReadDir(elsewhere.dir); err != nil || len(left) != 0 {
+		t.Errorf("the commands left %v behind (%v)", left, err)
+	}
+
+	// A backup is a folder that runs.
+	copied := &folder{dir: t.TempDir(), env: f.env}
+	backup := filepath.Join(copied.dir, "backup")
+	f.must(t, nil, "backup", backup)
+	if err := os.Rename(backup, filepath.Join(copied.dir, "data")); err != nil {
+		t.Fatal(err)
+	}
+	restored := startUp(t, copied, "MODELS_DIR=data/models")
+	ready(t, restored.url)
+	claire = login(t, restored.url, "claire", "another password")
+	if got := activeVersion(t, claire); got != second {
+		t.Errorf("the backup serves %s, want %s", got, second)
+	}
+	if err := os.Remove(filepath.Join(f.dir, "data", "datasets", "2.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(copied.dir, "data", "datasets", "2.parquet")); err != nil {
+		t.Errorf("the backup has no dataset of its own: %v", err)
+	}
+}
+
+func activeVersion(t *testing.T, client *api.Client) string {
+	t.Helper()
+	info, err := client.ModelInfo(t.Context())
+	if err != nil || info.ModelVersion == nil {
+		t.Fatalf("model info: %+v, %v", info, err)
+	}
+	return *info.ModelVersion
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	for _, args := range [][]string{{"api"}, {"flow"}, {"worker"}, {"iacontinu"}, {"iacontinu", "up"}} {
+		out, errs, code := f.run(t, nil, "", args[0], append(args[1:], "--help")...)
+		if code != 0 || !strings.Contains(out+errs, "Usage: "+strings.Join(args, " ")) {
+			t.Errorf("%v --help: exit code %d\n%s%s", args, code, out, errs)
+		}
+		if out, _, code := f.run(t, nil, "", args[0], append(args[1:], "--version")...); code != 0 || !strings.HasPrefix(out, args[0]+" ") {
+			t.Errorf("%v --version: exit code %d, %q", args, code, out)
+		}
+	}
+	for _, args := range [][]string{{"modle"}, {"import"}, {"import", "x.csv"}, {"model", "activate"}, {"generate", "--rows", "5"}, {"predict", "x"}} {
+		if _, errs, code := f.run(t, nil, "", "iacontinu", args...); code != 2 || !strings.Contains(errs, "--help") && !strings.Contains(errs, "Usage") {
+			t.Errorf("iacontinu %v: exit code %d, %q; want 2 and where help is", args, code, errs)
+		}
+	}
+}
