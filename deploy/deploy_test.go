@@ -1,0 +1,221 @@
+// Package deploy holds what puts the platform on machines; its tests hold the compose files and the
+// scrape configuration to the documented ports and names.
+package deploy
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+)
+
+type compose struct {
+	Services map[string]service
+	Volumes  map[string]any
+	Networks map[string]any
+}
+
+type service struct {
+	Image       string
+	Build       any
+	Command     []string
+	Environment map[string]string
+	Ports       []string
+	Volumes     []string
+	Networks    []string
+	Restart     string
+	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+	Healthcheck struct{ Test []string }
+}
+
+func readYAML(t *testing.T, path string, out any) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(b, out); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func readCompose(t *testing.T) compose {
+	t.Helper()
+	var c compose
+	readYAML(t, "../docker-compose.yml", &c)
+	return c
+}
+
+func TestComposePublishesTheDocumentedPorts(t *testing.T) {
+	t.Parallel()
+	got := map[string][]string{}
+	for name, s := range readCompose(t).Services {
+		got[name] = s.Ports
+	}
+	want := map[string][]string{ // all but the API on the loopback address
+		"app":               {"8000:8000"},
+		"random-check-flow": {"127.0.0.1:8002:8002"},
+		"worker":            {"127.0.0.1:8003:8003"},
+		"prometheus":        {"127.0.0.1:9090:9090"},
+		"grafana":           {"127.0.0.1:3000:3000"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+var version = regexp.MustCompile(`:v?[0-9]+\.[0-9]+\.[0-9]+$`)
+
+func TestComposeServicesAreComplete(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	for name, s := range c.Services {
+		if s.Restart != "unless-stopped" || len(s.Healthcheck.Test) < 2 || len(s.Networks) == 0 {
+			t.Errorf("%s: restart %q, health check %q, networks %q", name, s.Restart, s.Healthcheck.Test, s.Networks)
+		}
+		if ours := strings.HasPrefix(s.Image, "iacontinu:"); !ours && !version.MatchString(s.Image) {
+			t.Errorf("%s: image %s is not pinned by its version", name, s.Image)
+		}
+		for _, n := range s.Networks {
+			if _, ok := c.Networks[n]; !ok {
+				t.Errorf("%s: network %s is not declared", name, n)
+			}
+		}
+		for on := range s.DependsOn {
+			if _, ok := c.Services[on]; !ok {
+				t.Errorf("%s: depends on %s, which is no service", name, on)
+			}
+		}
+		checkVolumes(t, c, name, s)
+	}
+}
+
+func checkVolumes(t *testing.T, c compose, name string, s service) {
+	t.Helper()
+	for _, v := range s.Volumes {
+		source, _, _ := strings.Cut(v, ":")
+		if !strings.HasPrefix(source, ".") {
+			if _, ok := c.Volumes[source]; !ok {
+				t.Errorf("%s: volume %s is not declared", name, source)
+			}
+			continue
+		}
+		if _, err := os.Stat(filepath.Join("..", source)); err != nil {
+			t.Errorf("%s: mounts %v", name, err)
+		}
+	}
+}
+
+// TestPlatformShares is what makes three containers one platform: one image, one store.
+func TestPlatformShares(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	app := c.Services["app"]
+	if app.Build == nil {
+		t.Error("app does not build the image")
+	}
+	for name, binary := range map[string]string{"app": "/app/api", "worker": "/app/worker", "random-check-flow": "/app/flow"} {
+		s := c.Services[name]
+		if s.Image != app.Image || !slices.Equal(s.Volumes, app.Volumes) {
+			t.Errorf("%s: image %s, volumes %q; app has %s, %q", name, s.Image, s.Volumes, app.Image, app.Volumes)
+		}
+		if want := []string{binary}; !slices.Equal(s.Command, want) {
+			t.Errorf("%s runs %q, want %q", name, s.Command, want)
+		}
+		if want := []string{"CMD", binary, "--healthcheck"}; !slices.Equal(s.Healthcheck.Test, want) {
+			t.Errorf("%s is checked by %q, want %q", name, s.Healthcheck.Test, want)
+		}
+		if _, err := os.Stat("../cmd/" + filepath.Base(binary)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestComposeSetsSettingsThatExist: a name that nothing reads would be ignored without a word.
+func TestComposeSetsSettingsThatExist(t *testing.T) {
+	t.Parallel()
+	var sources strings.Builder
+	for _, pattern := range []string{"../cmd/internal/*/*.go", "../cmd/*/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			b, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sources.Write(b)
+		}
+	}
+	for name, s := range readCompose(t).Services {
+		if !strings.HasPrefix(s.Image, "iacontinu:") {
+			continue
+		}
+		for key := range s.Environment {
+			if !strings.Contains(sources.String(), `env:"`+key+`"`) {
+				t.Errorf("%s: no process reads %s", name, key)
+			}
+		}
+	}
+}
+
+func TestProductionAsksForSecrets(t *testing.T) {
+	t.Parallel()
+	var production compose
+	readYAML(t, "compose/production.yml", &production)
+	base := readCompose(t)
+	for name, s := range production.Services {
+		if _, ok := base.Services[name]; !ok {
+			t.Errorf("%s is no service of docker-compose.yml", name)
+		}
+		for key, value := range s.Environment {
+			if secret := strings.HasSuffix(key, "_KEY") || strings.HasSuffix(key, "_PASSWORD"); secret && !strings.Contains(value, ":?") {
+				t.Errorf("%s: %s=%s has a default", name, key, value)
+			}
+		}
+	}
+	for _, name := range []string{"app", "worker", "random-check-flow"} {
+		if production.Services[name].Environment["ENVIRONMENT"] != "production" {
+			t.Errorf("%s does not run in production", name)
+		}
+	}
+}
+
+func TestPrometheusScrapesEveryProcess(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		ScrapeConfigs []struct {
+			JobName       string                       `yaml:"job_name"`
+			StaticConfigs []struct{ Targets []string } `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	readYAML(t, "../prometheus/prometheus.yml", &config)
+	got := map[string]string{}
+	for _, s := range config.ScrapeConfigs {
+		for _, static := range s.StaticConfigs {
+			got[s.JobName] = strings.Join(static.Targets, " ")
+		}
+	}
+	want := map[string]string{
+		"app":               "app:8000",
+		"random-check-flow": "random-check-flow:8002",
+		"worker":            "worker:8003",
+		"prometheus":        "localhost:9090",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	services := readCompose(t).Services
+	for _, job := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := services[job]; !ok {
+			t.Errorf("job %s is no service of docker-compose.yml", job)
+		}
+	}
+}
