@@ -1,0 +1,136 @@
+# make run and make test need Go, a C compiler and make, and nothing else.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+PYTHON ?= python3
+# SQLite is C.
+export CGO_ENABLED := 1
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -X iacontinu/cmd/internal/boot.version=$(VERSION)
+COMMANDS := $(notdir $(patsubst %/main.go,%,$(wildcard cmd/*/main.go)))
+
+TOOLS := $(CURDIR)/.tools
+GOLANGCI_VERSION := v2.15.0
+GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+
+VENV := bench/.venv
+VENV_PYTHON := $(CURDIR)/$(VENV)/bin/python
+
+API_PORT ?= 8000
+
+##@ Use
+
+.PHONY: run
+run: build ## build, then run the whole platform in one process on this machine
+	@echo
+	@echo '  API        http://127.0.0.1:$(API_PORT)         (docs: /docs, metrics: /metrics)'
+	@echo '  logins     admin / admin123   and   testuser / test123'
+	@echo '  data       ./data ./models ./logs              (stop with Ctrl-C)'
+	@echo
+	@IACONTINU_DEMO_USERS=true API_HOST=127.0.0.1 API_PORT=$(API_PORT) exec bin/iacontinu up
+
+.PHONY: build
+build: ## compile every command into bin/
+	@mkdir -p bin
+	@echo 'building; the first time it compiles SQLite, which takes a few minutes'
+	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(COMMANDS))
+
+.PHONY: clean
+clean: ## remove what was built; data, models and logs stay
+	rm -rf bin build $(TOOLS) $(VENV)
+
+##@ Check
+
+.PHONY: test
+test: ## all tests that need no outside service
+	@echo 'compiling with the race detector; the first time this takes some minutes before the first line'
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: check
+check: format vet lint shape modules ## format, vet, linters, architecture, schema, modules
+
+.PHONY: format
+format: $(GOLANGCI) ## is every file formatted (gofumpt)? make fmt does it
+	$(GOLANGCI) fmt --diff
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## format every file
+	$(GOLANGCI) fmt
+
+.PHONY: vet
+vet: ## go vet
+	$(GO) vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint
+	$(GOLANGCI) run
+
+.PHONY: shape
+shape: ## import rule, schema, compose file and dashboards
+	$(GO) test ./internal/archtest ./migrations ./deploy/... ./grafana
+
+.PHONY: modules
+modules: ## go.mod and go.sum are tidy and the modules are what they were
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+
+# One file a version: another version is built when it is asked for, and only once.
+$(GOLANGCI):
+	@mkdir -p $(TOOLS)/build
+	GOBIN=$(TOOLS)/build $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(TOOLS)/build/golangci-lint $@
+
+##@ Measure (bench/README.md)
+
+.PHONY: bench
+bench: bench-predict bench-training bench-generate bench-importcsv bench-retrain bench-lockwait ## every comparison, as ratios of one run; about 15 minutes
+
+.PHONY: bench-predict
+bench-predict: build bench-venv bench-wrk ## /predict against FastAPI and a bare handler
+	$(GO) run ./bench/predict -python $(VENV_PYTHON)
+
+.PHONY: bench-training
+bench-training: bench-venv ## the trainer against scikit-learn
+	$(GO) run ./bench/training -python $(VENV_PYTHON)
+
+.PHONY: bench-generate
+bench-generate: bench-venv ## generated rows against Python's executemany
+	$(GO) run ./bench/generate -python $(VENV_PYTHON)
+
+.PHONY: bench-importcsv
+bench-importcsv: bench-venv ## CSV import against pandas.read_csv
+	$(GO) run ./bench/importcsv -python $(VENV_PYTHON)
+
+.PHONY: bench-retrain
+bench-retrain: build bench-venv ## /retrain on a million rows against sqlite3 and scikit-learn
+	$(GO) run ./bench/retrain -python $(VENV_PYTHON)
+
+.PHONY: bench-lockwait
+bench-lockwait: ## delay of jobs while predictions are logged
+	$(GO) run ./bench/lockwait
+
+.PHONY: bench-quick
+bench-quick: build bench-venv bench-wrk ## one short round of /predict
+	$(GO) run ./bench/predict -python $(VENV_PYTHON) -rounds 1 -seconds 3 -servers up,fastapi,bare
+
+.PHONY: bench-venv
+bench-venv: $(VENV)/.installed
+
+$(VENV)/.installed: bench/requirements.txt
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'Python 3 with venv is needed (Debian: apt-get install python3-venv)'; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
+	@touch $@
+
+.PHONY: bench-wrk
+bench-wrk:
+	@command -v wrk >/dev/null || { apt-get -qq update && apt-get -qq install -y --no-install-recommends wrk; }
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
