@@ -24,7 +24,24 @@ type Worker struct {
 
 // NewWorker returns the worker of a folder; Run works.
 func NewWorker(p *Platform, c WorkerSettings) (*Worker, error) {
-	retrainer, err := retrain.New(retrain.Options{
+	return newWorker(p, c, p.retraining(c))
+}
+
+func newWorker(p *Platform, c WorkerSettings, o retrain.Options) (*Worker, error) {
+	retrainer, err := retrain.New(o)
+	if err != nil {
+		return nil, err
+	}
+	notifier, err := newNotifier(p, c)
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{platform: p, bootstrap: c.Bootstrap, retrainer: retrainer, notifier: notifier}, nil
+}
+
+// retraining is what a retraining uses of the platform.
+func (p *Platform) retraining(c WorkerSettings) retrain.Options {
+	return retrain.Options{
 		Datasets:       p.Datasets,
 		Catalogue:      p.Store,
 		Versions:       p.Store,
@@ -38,15 +55,7 @@ func NewWorker(p *Platform, c WorkerSettings) (*Worker, error) {
 		KeepDatasets:   c.KeepDatasets,
 		Logger:         p.Log,
 		Registerer:     p.Registry,
-	})
-	if err != nil {
-		return nil, err
 	}
-	notifier, err := newNotifier(p, c)
-	if err != nil {
-		return nil, err
-	}
-	return &Worker{platform: p, bootstrap: c.Bootstrap, retrainer: retrainer, notifier: notifier}, nil
 }
 
 // generateFor draws the dataset of a job. Hour and seed are the job's, so that it draws the same rows
