@@ -137,7 +137,8 @@ func (q *Queue) failed(ctx context.Context, row *rivertype.JobRow, err error, fi
 	}
 }
 
-// set keeps a value with the job when the attempt ends. It fails only outside of a worker.
+// set keeps a value with the job when the attempt ends. It fails only outside of a worker, where a
+// job is given up and its row holds the value already.
 func set(ctx context.Context, key string, value any) { _ = river.MetadataSet(ctx, key, value) }
 
 // permanent reports whether trying again cannot help: the data or the arguments are at fault.

@@ -3,8 +3,11 @@ package queue
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
+
+	"iacontinu/internal/ml"
 )
 
 // maxOrphaned is how often a job may lose its worker before it is held to be the cause. Attempts are
@@ -25,11 +28,14 @@ const (
 		WHERE state = 'running' AND coalesce(attempted_by ->> '$[#-1]', '') = ?1
 			AND coalesce(metadata ->> '$.orphaned', 0) < ?2`
 
+	// lostSQL finds what putBackSQL has left running.
+	lostSQL = `SELECT id FROM river_job WHERE state = 'running' AND coalesce(attempted_by ->> '$[#-1]', '') = ?1`
+
 	giveUpSQL = `
 		UPDATE river_job SET
 			state = 'discarded', finalized_at = datetime('now', 'subsec'),
-			metadata = jsonb_set(metadata, '$.failure', jsonb_object('code', '', 'message', ?2))
-		WHERE state = 'running' AND coalesce(attempted_by ->> '$[#-1]', '') = ?1`
+			metadata = jsonb_set(metadata, '$.failure', jsonb_object('code', '', 'message', ?3))
+		WHERE id = ?1 AND state = 'running' AND coalesce(attempted_by ->> '$[#-1]', '') = ?2`
 
 	leaderSQL = `SELECT leader_id FROM river_leader`
 	deposeSQL = `DELETE FROM river_leader WHERE leader_id = ?1`
@@ -38,20 +44,20 @@ const (
 // rescue puts back what dead workers left running, and takes the leader's lease from a dead leader:
 // only the leader promotes snoozed and failed jobs that became due, and the lease would hold that up
 // for 15 s, to which come up to 6 s until the next election.
-func (q *Queue) rescue(ctx context.Context) error {
-	owners, err := q.column(ctx, orphanOwnersSQL)
+func (q *Queue) rescue(ctx context.Context, h Handlers) error {
+	owners, err := column[string](ctx, q.options.DB, orphanOwnersSQL)
 	if err != nil {
 		return fmt.Errorf("queue: look for orphaned jobs: %w", err)
 	}
 	for _, owner := range owners {
-		if err := q.rescueFrom(ctx, owner); err != nil {
+		if err := q.rescueFrom(ctx, owner, h); err != nil {
 			return err
 		}
 	}
 	return q.deposeDeadLeader(ctx)
 }
 
-func (q *Queue) rescueFrom(ctx context.Context, owner string) error {
+func (q *Queue) rescueFrom(ctx context.Context, owner string, h Handlers) error {
 	dead, err := q.dead(owner)
 	if err != nil || !dead {
 		return err
@@ -60,17 +66,46 @@ func (q *Queue) rescueFrom(ctx context.Context, owner string) error {
 	if err != nil {
 		return fmt.Errorf("queue: put back the jobs of %s: %w", owner, err)
 	}
-	lost, err := q.exec(ctx, giveUpSQL, owner, fmt.Sprintf("given up: the worker died %d times while running this job", maxOrphaned+1))
-	if err != nil {
-		return fmt.Errorf("queue: give up jobs of %s: %w", owner, err)
-	}
 	q.metrics.rescued.Add(float64(back))
 	if back > 0 {
 		q.options.Logger.WarnContext(ctx, "jobs of a dead worker put back", "worker", owner, "jobs", back)
 	}
-	if lost > 0 {
-		q.options.Logger.ErrorContext(ctx, "jobs given up: each lost its worker too often", "worker", owner, "jobs", lost)
+	lost, err := column[int64](ctx, q.options.DB, lostSQL, owner)
+	if err != nil {
+		return fmt.Errorf("queue: look for jobs to give up: %w", err)
 	}
+	for _, id := range lost {
+		if err := q.giveUp(ctx, id, owner, h); err != nil {
+			return fmt.Errorf("queue: give up job %d of %s: %w", id, owner, err)
+		}
+	}
+	return nil
+}
+
+// giveUp ends a job that lost its worker too often as one that failed for good. People are told
+// first: if that can't be done now, or this process dies in between, the next look begins again, and
+// the same news twice is told once.
+func (q *Queue) giveUp(ctx context.Context, id int64, owner string, h Handlers) error {
+	row, err := q.insert.JobGet(ctx, id)
+	if err != nil {
+		return err
+	}
+	// It has no code because nobody can say who is at fault, but words for everybody.
+	reason := &ml.Error{Message: fmt.Sprintf("given up: the worker died %d times while running this job", maxOrphaned+1)}
+	if row.Kind == (ml.RetrainArgs{}).Kind() && h.RetrainFailed != nil {
+		var args ml.RetrainArgs
+		if err := json.Unmarshal(row.EncodedArgs, &args); err != nil {
+			return err
+		}
+		if err := h.RetrainFailed(ctx, id, args, reason); err != nil {
+			return err
+		}
+	}
+	n, err := q.exec(ctx, giveUpSQL, id, owner, reason.Message)
+	if err != nil || n == 0 { // 0: another worker gave it up meanwhile
+		return err
+	}
+	q.failed(ctx, row, reason, true)
 	return nil
 }
 
@@ -105,15 +140,16 @@ func (q *Queue) dead(id string) (bool, error) {
 	return !alive, nil
 }
 
-func (q *Queue) column(ctx context.Context, query string) ([]string, error) {
-	rows, err := q.options.DB.QueryContext(ctx, query)
+// column reads the only column of a query.
+func column[T any](ctx context.Context, db *sql.DB, query string, args ...any) ([]T, error) {
+	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var values []string
+	var values []T
 	for rows.Next() {
-		var v string
+		var v T
 		if err := rows.Scan(&v); err != nil {
 			return nil, err
 		}

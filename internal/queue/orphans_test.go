@@ -8,8 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"iacontinu/internal/ml"
 )
@@ -155,7 +159,7 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 		b.exec(t, `UPDATE river_job SET state = 'running', attempt = 1, attempted_by = jsonb(?) WHERE id = ?`, by, id)
 	}
 	b.exec(t, `INSERT INTO river_leader (elected_at, expires_at, leader_id) VALUES (datetime('now'), datetime('now', '+15 seconds'), 'worker-2')`)
-	if err := b.q.rescue(t.Context()); err != nil {
+	if err := b.q.rescue(t.Context(), Handlers{}); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.count(t, `SELECT count(*) FROM river_job WHERE state = 'running' AND attempt = 1`); n != 3 {
@@ -172,7 +176,7 @@ func TestUnknownPresenceChangesNothing(t *testing.T) {
 	b.q.options.Alive = func(string) (bool, error) { return false, errors.New("permission denied") }
 	b.enqueueRetrain(t, ml.RetrainArgs{})
 	b.exec(t, `UPDATE river_job SET state = 'running', attempt = 1, attempted_by = jsonb('["worker-2"]')`)
-	if err := b.q.rescue(t.Context()); err == nil {
+	if err := b.q.rescue(t.Context(), Handlers{}); err == nil {
 		t.Error("no error")
 	}
 	if n := b.count(t, `SELECT count(*) FROM river_job WHERE state = 'running'`); n != 1 {
@@ -183,10 +187,16 @@ func TestUnknownPresenceChangesNothing(t *testing.T) {
 func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	id := b.enqueueRetrain(t, ml.RetrainArgs{})
+	id := b.enqueueRetrain(t, ml.RetrainArgs{Seed: 6})
+	var told []string
+	locked := errors.New("database is locked")
+	h := Handlers{RetrainFailed: func(_ context.Context, id int64, args ml.RetrainArgs, err error) error {
+		told = append(told, fmt.Sprint(id, " ", args.Seed, " ", err))
+		return locked
+	}}
 	for range 20 {
 		b.exec(t, `UPDATE river_job SET state = 'running', attempt = attempt + 1, attempted_by = jsonb('["worker-gone"]')`)
-		if err := b.q.rescue(t.Context()); err != nil {
+		if err := b.q.rescue(t.Context(), h); err != nil {
 			t.Fatal(err)
 		}
 		if job := b.job(t, id); job.State != ml.JobQueued || job.Attempt != 0 {
@@ -194,13 +204,32 @@ func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 		}
 	}
 	b.exec(t, `UPDATE river_job SET state = 'running', attempt = attempt + 1`)
-	if err := b.q.rescue(t.Context()); err != nil {
-		t.Fatal(err)
+	if err := b.q.rescue(t.Context(), h); !errors.Is(err, locked) {
+		t.Fatalf("got %v, want the reason why nobody could be told", err)
 	}
-	if job := b.job(t, id); job.State != ml.JobFailed || job.Error == "" {
+	if job := b.job(t, id); job.State != ml.JobRunning {
+		t.Fatalf("job %+v, want it left for the next look until people are told", job)
+	}
+	locked = nil
+	for range 2 {
+		if err := b.q.rescue(t.Context(), h); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reason := "given up: the worker died 21 times while running this job"
+	if want := fmt.Sprint(id, " 6 ", reason); !slices.Equal(told, []string{want, want}) {
+		t.Errorf("told %q, want %q when it failed and once more", told, want)
+	}
+	if job := b.job(t, id); job.State != ml.JobFailed || job.Error != reason {
 		t.Fatalf("job %+v, want failed with a reason", job)
 	}
-	if _, joined, err := b.q.EnqueueRetrain(t.Context(), ml.RetrainArgs{}); err != nil || joined {
+	if n := testutil.ToFloat64(b.q.metrics.failures.WithLabelValues("retrain", "true")); n != 1 {
+		t.Errorf("%v final failures counted, want 1", n)
+	}
+	if !strings.Contains(b.log.String(), `level=ERROR msg="a job failed for good" job=1 kind=retrain`) {
+		t.Errorf("the log does not tell:\n%s", b.log)
+	}
+	if _, joined, err := b.q.EnqueueRetrain(t.Context(), ml.RetrainArgs{Seed: 6}); err != nil || joined {
 		t.Fatalf("joined %t err %v: a new call joined the dead job", joined, err)
 	}
 }

@@ -27,7 +27,8 @@ const (
 type Handlers struct {
 	// Retrain makes a model version. created is when the job was enqueued.
 	Retrain func(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error
-	// RetrainFailed, if set, is told of a retraining that failed for good.
+	// RetrainFailed, if set, is told of a retraining that failed for good, by itself or because its worker
+	// died too often; of the latter again if it returns an error.
 	RetrainFailed func(ctx context.Context, jobID int64, args ml.RetrainArgs, err error) error
 	// Notify tells people of an event. A positive retryAfter with a nil error asks to come again then.
 	Notify func(ctx context.Context, e ml.Event) (retryAfter time.Duration, err error)
@@ -44,7 +45,7 @@ func (q *Queue) Work(ctx context.Context, h Handlers) error {
 	}
 	// Before anything is fetched, so that after a crash the interrupted work comes first and the
 	// lease of the dead leader does not delay the election.
-	q.lookOver(ctx)
+	q.lookOver(ctx, h)
 	client, err := river.NewClient(riversqlite.New(q.options.DB), q.workConfig(h))
 	if err != nil {
 		return fmt.Errorf("queue: make the client that works: %w", err)
@@ -52,7 +53,7 @@ func (q *Queue) Work(ctx context.Context, h Handlers) error {
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("queue: start working: %w", err)
 	}
-	q.watch(ctx)
+	q.watch(ctx, h)
 	select {
 	case <-client.Stopped():
 		return nil
@@ -76,7 +77,7 @@ func (q *Queue) validateWork(h Handlers) error {
 }
 
 // watch looks the queue over every few seconds until ctx ends.
-func (q *Queue) watch(ctx context.Context) {
+func (q *Queue) watch(ctx context.Context, h Handlers) {
 	tick := time.NewTicker(q.rescueEvery)
 	defer tick.Stop()
 	for {
@@ -84,14 +85,14 @@ func (q *Queue) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			q.lookOver(ctx)
+			q.lookOver(ctx, h)
 		}
 	}
 }
 
 // lookOver rescues and measures. What fails now, on a locked database say, is tried again next time.
-func (q *Queue) lookOver(ctx context.Context) {
-	if err := errors.Join(q.rescue(ctx), q.measure(ctx)); err != nil && ctx.Err() == nil {
+func (q *Queue) lookOver(ctx context.Context, h Handlers) {
+	if err := errors.Join(q.rescue(ctx, h), q.measure(ctx)); err != nil && ctx.Err() == nil {
 		q.options.Logger.WarnContext(ctx, "the queue could not be looked over", "error", err)
 	}
 }

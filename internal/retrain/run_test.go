@@ -312,6 +312,7 @@ func TestFailureIsTold(t *testing.T) {
 		says string
 	}{
 		{ml.Errorf(ml.CodeUnprocessed, "9 rows are too few"), "9 rows are too few."},
+		{&ml.Error{Message: "given up: the worker died 21 times"}, "Given up: the worker died 21 times."},
 		{errors.New("open /secret: permission denied"), "An internal error; the worker's log has it."},
 	} {
 		w := newWorld(t)
