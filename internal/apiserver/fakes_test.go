@@ -253,8 +253,13 @@ func (w *world) EnqueueRetrain(_ context.Context, args ml.RetrainArgs) (int64, b
 	if w.fail != nil {
 		return 0, false, w.fail
 	}
-	if _, ok := w.jobs[5]; !ok {
+	job, ok := w.jobs[5]
+	switch {
+	case !ok:
 		w.jobs[5] = ml.Job{ID: 5, Kind: args.Kind(), State: ml.JobRunning, RequestedBy: args.RequestedBy, CreatedAt: testNow}
+	case w.joined:
+		job.JoinedBy = append(job.JoinedBy, args.RequestedBy)
+		w.jobs[5] = job
 	}
 	return 5, w.joined, nil
 }

@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"context"
-	"sync"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
@@ -14,8 +13,7 @@ func (s *Server) job(ctx context.Context, in *byID) (*with[api.Job], error) {
 		return nil, err
 	}
 	who := identityOf(ctx)
-	asked := job.RequestedBy == actor(who) || s.askers.has(job.ID, actor(who))
-	if job.Kind != (ml.RetrainArgs{}).Kind() || who.Role != ml.RoleAdmin && !asked {
+	if job.Kind != (ml.RetrainArgs{}).Kind() || who.Role != ml.RoleAdmin && !job.AskedBy(actor(who)) {
 		return nil, ml.Errorf(ml.CodeNotFound, "there is no job %d of yours", in.ID)
 	}
 	out, err := s.jobOf(ctx, job)
@@ -50,41 +48,4 @@ func (s *Server) progressOf(ctx context.Context, id int64) (ml.JobProgress, erro
 		return ml.JobProgress{}, nil
 	}
 	return p, err
-}
-
-// askers remembers who joined a job that somebody else had asked for, so that they may look it up
-// too. It holds the latest ones and is lost with the process.
-type askers struct {
-	mu     sync.Mutex
-	joined map[asker]bool
-	order  []asker
-}
-
-type asker struct {
-	job  int64
-	name string
-}
-
-const maxAskers = 1000
-
-func newAskers() *askers { return &askers{joined: map[asker]bool{}} }
-
-func (a *askers) add(job int64, name string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	k := asker{job, name}
-	if a.joined[k] {
-		return
-	}
-	if len(a.order) == maxAskers {
-		delete(a.joined, a.order[0])
-		a.order = a.order[1:]
-	}
-	a.joined[k], a.order = true, append(a.order, k)
-}
-
-func (a *askers) has(job int64, name string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.joined[asker{job, name}]
 }

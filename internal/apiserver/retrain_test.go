@@ -230,18 +230,6 @@ func TestRetrainJoined(t *testing.T) {
 	}
 }
 
-func TestAskersAreBounded(t *testing.T) {
-	t.Parallel()
-	a := newAskers()
-	for i := range int64(2 * maxAskers) {
-		a.add(i, "ann")
-		a.add(i, "ann")
-	}
-	if len(a.joined) != maxAskers || len(a.order) != maxAskers || !a.has(2*maxAskers-1, "ann") || a.has(0, "ann") {
-		t.Errorf("%d and %d kept", len(a.joined), len(a.order))
-	}
-}
-
 // The client goes away, the job goes on.
 func TestRetrainSurvivesItsClient(t *testing.T) {
 	t.Parallel()

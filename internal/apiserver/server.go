@@ -127,7 +127,6 @@ type Server struct {
 	document []byte // OpenAPI
 	docs     *docs
 	limits   *limits
-	askers   *askers
 	watches  *watches
 	refusals sampler
 
@@ -146,7 +145,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: o, log: slog.New(LogRequestID(o.Logger.Handler())), ids: newRequestIDs(), router: chi.NewRouter(),
-		limits: newLimits(o.UserLogins, o.AddressLogins), askers: newAskers(), stopping: make(chan struct{}),
+		limits: newLimits(o.UserLogins, o.AddressLogins), stopping: make(chan struct{}),
 	}
 	s.watches = newWatches(s.follow)
 	s.routing.New = func() any { return chi.NewRouteContext() }

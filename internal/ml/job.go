@@ -1,6 +1,9 @@
 package ml
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Verdict is the gate's word on a candidate.
 type Verdict string
@@ -93,8 +96,14 @@ type Job struct {
 	Error string
 	// ErrorCode is the code of the last error; empty for an internal one, and without an error.
 	ErrorCode Code
-	// RequestedBy is the user who asked for it.
+	// RequestedBy is the user who asked for it first, JoinedBy are those who asked for the same later.
 	RequestedBy string
+	JoinedBy    []string
+}
+
+// AskedBy reports whether that user is one of those who asked for the job.
+func (j Job) AskedBy(name string) bool {
+	return j.RequestedBy == name || slices.Contains(j.JoinedBy, name)
 }
 
 // JobProgress is how far a running job has come.

@@ -25,8 +25,15 @@ func unfinished() []rivertype.JobState {
 	}
 }
 
+// joinSQL adds a name to those who joined a job, unless it is there or the one who asked first.
+const joinSQL = `
+	UPDATE river_job SET
+		metadata = jsonb_set(metadata, '$.joined', json_insert(coalesce(metadata -> '$.joined', '[]'), '$[#]', ?2))
+	WHERE id = ?1 AND coalesce(args ->> '$.requested_by', '') <> ?2
+		AND NOT EXISTS (SELECT 1 FROM json_each(metadata, '$.joined') WHERE value = ?2)`
+
 // EnqueueRetrain asks for a retraining. If one for the same work is queued or running, its id is
-// returned and joined is true. The error is CodeUnavailable while the database is locked and
+// returned, joined is true, and the job remembers who joined. The error is CodeUnavailable while the database is locked and
 // CodeStorageFull without space.
 func (q *Queue) EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int64, joined bool, err error) {
 	res, err := q.insert.Insert(ctx, args, &river.InsertOpts{
@@ -37,7 +44,13 @@ func (q *Queue) EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int
 	if err != nil {
 		return 0, false, fmt.Errorf("queue: enqueue a retraining: %w", coded(err))
 	}
-	return res.Job.ID, res.UniqueSkippedAsDuplicate, nil
+	if !res.UniqueSkippedAsDuplicate {
+		return res.Job.ID, false, nil
+	}
+	if _, err := q.exec(ctx, joinSQL, res.Job.ID, args.RequestedBy); err != nil {
+		return 0, false, fmt.Errorf("queue: join job %d: %w", res.Job.ID, coded(err))
+	}
+	return res.Job.ID, true, nil
 }
 
 // EnqueueNotify asks that people be told of an event.

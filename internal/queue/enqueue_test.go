@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,6 +37,42 @@ func TestEqualRetrainingsJoin(t *testing.T) {
 		change(&other)
 		if got, joined, err := b.q.EnqueueRetrain(t.Context(), other); err != nil || joined || got == id {
 			t.Errorf("another %s: id %d joined %t err %v, want a job of its own", name, got, joined, err)
+		}
+	}
+}
+
+// Who may look a job up is kept with it, and outlives each attempt and each process that takes calls.
+func TestAJobRemembersWhoJoined(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	id := b.enqueueRetrain(t, ml.RetrainArgs{RequestedBy: "ann"})
+	join := func(name string) {
+		t.Helper()
+		if got, joined, err := b.q.EnqueueRetrain(t.Context(), ml.RetrainArgs{RequestedBy: name}); err != nil || !joined || got != id {
+			t.Fatalf("%s: id %d joined %t err %v", name, got, joined, err)
+		}
+	}
+	join("service:flow")
+	running := make(chan struct{})
+	release := make(chan struct{})
+	stop := work(t, b.q, Handlers{Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error {
+		close(running)
+		<-release
+		return ml.Errorf(ml.CodeUnprocessed, "one class") // so that the attempt writes its own part down
+	}})
+	receive(t, running, "the retraining")
+	for _, name := range []string{"ann", "bob", "bob", "service:flow", `"o'hara"`} {
+		join(name)
+	}
+	close(release)
+	mustStop(t, stop)
+	job := b.job(t, id)
+	if want := []string{"service:flow", "bob", `"o'hara"`}; job.RequestedBy != "ann" || !slices.Equal(job.JoinedBy, want) || job.Error == "" {
+		t.Errorf("job %+v, want asked for by ann, joined by %q and failed", job, want)
+	}
+	for name, want := range map[string]bool{"ann": true, "bob": true, "eve": false} {
+		if job.AskedBy(name) != want {
+			t.Errorf("asked by %s: %t", name, !want)
 		}
 	}
 }

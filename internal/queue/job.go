@@ -24,6 +24,7 @@ type metadata struct {
 	Failure  *failure `json:"failure"`
 	Failures int      `json:"failures"` // failed deliveries of a message
 	Orphaned int      `json:"orphaned"` // times that its worker died
+	Joined   []string `json:"joined"`   // who asked for the same while it was unfinished
 }
 
 func readMetadata(row *rivertype.JobRow) metadata {
@@ -46,11 +47,13 @@ func (q *Queue) Job(ctx context.Context, id int64) (ml.Job, error) {
 }
 
 func jobOf(row *rivertype.JobRow) ml.Job {
-	failed := readMetadata(row).Failure
+	kept := readMetadata(row)
+	failed := kept.Failure
 	job := ml.Job{
 		ID: row.ID, Kind: row.Kind, State: stateOf(row.State, failed != nil),
 		Attempt: row.Attempt, MaxAttempts: row.MaxAttempts,
 		CreatedAt: row.CreatedAt, StartedAt: deref(row.AttemptedAt), FinishedAt: deref(row.FinalizedAt),
+		JoinedBy: kept.Joined,
 	}
 	if failed != nil && job.State != ml.JobSucceeded {
 		job.Error, job.ErrorCode = failed.Message, failed.Code
