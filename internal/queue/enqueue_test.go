@@ -246,3 +246,23 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Errorf("Work without a ClientID: %v", err)
 	}
 }
+
+// What a job came to is kept by its id, so an id must not come again when the jobs are forgotten.
+func TestIDsOnlyRise(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.enqueueRetrain(t, ml.RetrainArgs{Seed: 1})
+	last := b.enqueueRetrain(t, ml.RetrainArgs{Seed: 2})
+	b.exec(t, `UPDATE river_job SET state = 'completed', finalized_at = datetime('now', '-1 year')`)
+	b.exec(t, `DELETE FROM river_job`)
+	if id, err := b.q.OldestJob(t.Context()); err != nil || id != last {
+		t.Errorf("the oldest job is %d, %v; want the newest, %d, kept alone", id, err, last)
+	}
+	if id := b.enqueueRetrain(t, ml.RetrainArgs{Seed: 3}); id <= last {
+		t.Errorf("job %d follows job %d", id, last)
+	}
+	b.exec(t, `DELETE FROM river_job`)
+	if n := b.count(t, `SELECT count(*) FROM river_job WHERE id <= ?`, last); n != 0 {
+		t.Error("the job that is no more the newest is kept for ever")
+	}
+}

@@ -46,6 +46,16 @@ func (q *Queue) Job(ctx context.Context, id int64) (ml.Job, error) {
 	return jobOf(row), nil
 }
 
+// OldestJob is the lowest id of the jobs that are not forgotten; 0 if there is none. Ids only rise, so
+// nobody can ask for a job before it.
+func (q *Queue) OldestJob(ctx context.Context) (id int64, err error) {
+	err = q.options.Reader.QueryRowContext(ctx, `SELECT coalesce(min(id), 0) FROM river_job`).Scan(&id)
+	if err != nil {
+		return 0, fmt.Errorf("queue: find the oldest job: %w", coded(err))
+	}
+	return id, nil
+}
+
 func jobOf(row *rivertype.JobRow) ml.Job {
 	kept := readMetadata(row)
 	failed := kept.Failure

@@ -117,6 +117,14 @@ func New(o Options) (*Queue, error) {
 	}, nil
 }
 
+// keepNewestSQL keeps the newest job from being deleted with the other finished ones. SQLite gives a
+// new row the highest id and one, so a queue that forgot all its jobs would begin at 1 again, and a new
+// job would be taken for an old one whose result is stored.
+const keepNewestSQL = `
+	CREATE TRIGGER IF NOT EXISTS river_job_keep_newest BEFORE DELETE ON river_job
+	WHEN OLD.id = (SELECT max(id) FROM river_job)
+	BEGIN SELECT RAISE(IGNORE); END`
+
 // Migrate makes or updates River's tables. Callers hold a file lock against each other; should two
 // come through nevertheless, the one that loses a step goes on from where the other stands.
 func Migrate(ctx context.Context, db *sql.DB) error {
@@ -124,6 +132,16 @@ func Migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("queue: read River's migrations: %w", err)
 	}
+	if err := migrateRiver(ctx, migrator); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, keepNewestSQL); err != nil {
+		return fmt.Errorf("queue: keep the newest job: %w", coded(err))
+	}
+	return nil
+}
+
+func migrateRiver(ctx context.Context, migrator *rivermigrate.Migrator[*sql.Tx]) error {
 	for reached := -1; ; {
 		_, err := migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
 		if err == nil {

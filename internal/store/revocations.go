@@ -50,13 +50,3 @@ func (s *Store) Revocations(ctx context.Context, afterID int64) ([]ml.Revocation
 	}
 	return out, nil
 }
-
-// PruneRevocations removes the revocations of tokens that have expired anyway.
-func (s *Store) PruneRevocations(ctx context.Context) error {
-	err := s.write.WithContext(ctx).
-		Where("expires_at < ?", precise{timestamp{s.opt.Clock()}}).Delete(&revocationRow{}).Error
-	if err != nil {
-		return fmt.Errorf("store: prune revocations: %w", coded(err))
-	}
-	return nil
-}

@@ -121,13 +121,13 @@ func TestRevocationsAreFollowed(t *testing.T) {
 	if diff := cmp.Diff([]ml.Revocation{one, all}, got); diff != "" {
 		t.Errorf("revocations (-want +got):\n%s", diff)
 	}
-	ok(t, s.PruneRevocations(ctx))
+	ok(t, s.Prune(ctx, 0))
 	if got, err = s.Revocations(ctx, 0); err != nil || len(got) != 1 || got[0].ID != 2 {
 		t.Errorf("after pruning: %v, %v", got, err)
 	}
 	// The last one pruned, ids go on: a follower that knows of 2 must see what comes.
 	now = now.Add(2 * time.Hour)
-	ok(t, s.PruneRevocations(ctx))
+	ok(t, s.Prune(ctx, 0))
 	ok(t, s.Revoke(ctx, ml.Revocation{JTI: "b", ExpiresAt: now.Add(time.Hour)}))
 	if got, err = s.Revocations(ctx, 2); err != nil || len(got) != 1 || got[0].JTI != "b" {
 		t.Errorf("a follower sees %v, %v", got, err)

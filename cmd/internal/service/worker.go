@@ -127,5 +127,9 @@ func (w *Worker) sweep(ctx context.Context) error {
 	if err := w.platform.Datasets.Sweep(ctx); err != nil {
 		return err
 	}
-	return w.platform.Store.PruneRevocations(ctx)
+	oldest, err := w.platform.Queue.OldestJob(ctx)
+	if err != nil {
+		return err
+	}
+	return w.platform.Store.Prune(ctx, oldest)
 }
