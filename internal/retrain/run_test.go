@@ -110,13 +110,22 @@ func TestKilledInAnyStep(t *testing.T) {
 
 func TestMessagesAndVersionAreOneTransaction(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
-	w.enqueueError = errors.New("database is locked")
-	if err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{}); err == nil || ml.CodeOf(err) != "" {
-		t.Fatalf("got %v, want an error worth another try", err)
-	}
-	if len(w.versions) != 0 || w.progress[1].Result != nil {
-		t.Fatal("a version was stored without its message")
+	locked := errors.New("database is locked")
+	for name, prepare := range map[string]func(*world){
+		"a message can't be owed": func(w *world) { w.enqueueError = locked },
+		"the commit fails":        func(w *world) { w.commitError = locked },
+	} {
+		w := newWorld(t)
+		prepare(w)
+		if err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{}); !errors.Is(err, locked) || ml.CodeOf(err) != "" {
+			t.Fatalf("%s: got %v, want an error worth another try", name, err)
+		}
+		if len(w.versions) != 0 || w.progress[1].Result != nil {
+			t.Errorf("%s: a version was stored without its message", name)
+		}
+		if len(w.events) != 0 {
+			t.Errorf("%s: %v is owed without a version", name, w.topics())
+		}
 	}
 }
 

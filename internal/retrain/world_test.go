@@ -2,8 +2,10 @@ package retrain
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -27,11 +29,14 @@ type world struct {
 	steps    []string
 	outcomes []ml.RetrainOutcome
 	events   []ml.Event
+	tx       *sql.Tx    // the one that is open
+	owed     []ml.Event // in it
 	now      time.Time
 
 	// Each is consulted if set.
 	beforeFinish func()
 	enqueueError error
+	commitError  error
 
 	dir string
 	log *bytes.Buffer
@@ -231,11 +236,13 @@ func (w *world) FinishRetrain(_ context.Context, o ml.RetrainOutcome, then func(
 	if a := w.active(); o.Activate && a != nil && a.Name != o.Champion {
 		return ml.Errorf(ml.CodeConflict, "%s is active by now", a.Name)
 	}
-	events := len(w.events)
-	if err := then(nil); err != nil {
-		w.events = w.events[:events]
+	w.tx, w.owed = new(sql.Tx), nil
+	err := then(w.tx)
+	w.tx = nil
+	if err = cmp.Or(err, w.commitError); err != nil {
 		return err
 	}
+	w.events = append(w.events, w.owed...)
 	if o.Activate {
 		w.activate("")
 		o.Version.Active, o.Version.ActivatedAt = true, w.now
@@ -252,14 +259,17 @@ func (w *world) activate(name string) {
 	}
 }
 
-func (w *world) EnqueueNotifyTx(ctx context.Context, _ *sql.Tx, e ml.Event) error {
-	return w.EnqueueNotify(ctx, e)
+// EnqueueNotifyTx owes an event if the transaction commits.
+func (w *world) EnqueueNotifyTx(_ context.Context, tx *sql.Tx, e ml.Event) error {
+	if tx == nil || tx != w.tx {
+		return errors.New("the transaction is not the one that is open")
+	}
+	w.owed = append(w.owed, e)
+	return w.enqueueError
 }
 
+// EnqueueNotify owes an event whatever becomes of a transaction.
 func (w *world) EnqueueNotify(_ context.Context, e ml.Event) error {
-	if w.enqueueError != nil {
-		return w.enqueueError
-	}
 	w.events = append(w.events, e)
 	return nil
 }
