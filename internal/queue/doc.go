@@ -7,12 +7,16 @@
 //	                        ▼   fetch           nil
 //	┌──────────────▶ available ─────▶ running ───────▶ completed
 //	│                       ▲            │ │ │
-//	│  promoted when due    │  ordered   │ │ └─ coded error, or given up ──▶ cancelled
-//	│                       │  stop, or  │ └─── last attempt failed ───────▶ discarded
+//	│  promoted when due    │  ordered   │ │ └─ permanent error, or message too old ──▶ cancelled
+//	│                       │  stop, or  │ └─── last attempt, or worker died too often ▶ discarded
 //	├── retryable ◀─────────┼─ error ────┤
 //	└── scheduled ◀─────────┼─ snooze ───┘
 //	                        │
 //	                        └─ the worker's process is gone (orphans.go)
+//
+// A permanent error has a code: the data or the arguments are at fault, and trying again cannot help.
+// unavailable and storage_full are codes that time or a person mends; they are tried again as errors
+// without a code are, a retraining three times, a message for three days.
 //
 // # What survives what
 //
