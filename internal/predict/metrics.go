@@ -34,14 +34,14 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "ml_model_accuracy", Help: "Holdout accuracy of the version that serves, 0 to 1.",
 		}, []string{"model_version"}),
 		confidence: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ml_prediction_confidence", Help: "Probability of the predicted class, 0.5 to 1.",
+			Name: "iacontinu_prediction_confidence", Help: "Probability of the predicted class, 0.5 to 1.",
 			Buckets: []float64{0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1},
 		}),
 		swaps: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "ml_model_swaps_total", Help: "Times this process began to serve another version.",
+			Name: "iacontinu_model_swaps_total", Help: "Times this process began to serve another version.",
 		}),
 		swapFailures: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "ml_model_swap_failures_total", Help: "Times the active version could not be loaded and the old one stayed.",
+			Name: "iacontinu_model_swap_failures_total", Help: "Times the active version could not be loaded and the old one stayed.",
 		}),
 	}
 	if reg == nil {

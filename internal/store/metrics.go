@@ -19,22 +19,22 @@ func newMetrics(r prometheus.Registerer, path string, log *predictionLog) (*metr
 	m := &metrics{
 		registerer: r,
 		batchRows: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "store_prediction_batch_rows",
+			Name:    "iacontinu_store_prediction_batch_rows",
 			Help:    "Predictions committed in one transaction.",
 			Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 		}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "store_prediction_commit_seconds",
+			Name:    "iacontinu_store_prediction_commit_seconds",
 			Help:    "Time from taking a batch of predictions to its commit.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12),
 		}),
 	}
 	queue := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "store_prediction_queue_length",
+		Name: "iacontinu_store_prediction_queue_length",
 		Help: "Predictions that wait for their batch.",
 	}, func() float64 { return float64(len(log.queue)) })
 	size := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "store_database_bytes",
+		Name: "iacontinu_store_database_bytes",
 		Help: "Size of the database file and its write-ahead log.",
 	}, func() float64 { return fileSize(path) + fileSize(path+"-wal") })
 	if r == nil {

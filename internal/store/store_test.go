@@ -258,12 +258,12 @@ func TestMetrics(t *testing.T) {
 		m := f.GetMetric()[0]
 		got[f.GetName()] = m.GetGauge().GetValue() + m.GetHistogram().GetSampleSum()
 	}
-	if got["store_prediction_batch_rows"] != 3 || got["store_prediction_commit_seconds"] <= 0 ||
-		got["store_database_bytes"] < 4096 {
+	if got["iacontinu_store_prediction_batch_rows"] != 3 || got["iacontinu_store_prediction_commit_seconds"] <= 0 ||
+		got["iacontinu_store_database_bytes"] < 4096 {
 		t.Errorf("metrics are %v", got)
 	}
-	if _, there := got["store_prediction_queue_length"]; !there {
-		t.Error("there is no store_prediction_queue_length")
+	if _, there := got["iacontinu_store_prediction_queue_length"]; !there {
+		t.Error("there is no iacontinu_store_prediction_queue_length")
 	}
 	ok(t, s.Close())
 	setup(t, with) // a closed store leaves the registerer to the next
