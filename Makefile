@@ -51,7 +51,7 @@ test: ## all tests that need no outside service
 	$(GO) test -race -shuffle=on ./...
 
 .PHONY: check
-check: format vet lint shape modules ## format, vet, linters, architecture, schema, modules
+check: format vet lint shape benchmarks modules ## format, vet, linters, architecture, schema, benchmarks, modules
 
 .PHONY: format
 format: $(GOLANGCI) ## is every file formatted (gofumpt)? make fmt does it
@@ -72,6 +72,10 @@ lint: $(GOLANGCI) ## golangci-lint
 .PHONY: shape
 shape: ## import rule, schema, compose file and dashboards
 	$(GO) test ./internal/archtest ./migrations ./deploy/... ./grafana
+
+.PHONY: benchmarks
+benchmarks: ## does every Go benchmark still run? once each, nothing is measured
+	$(GO) test -run '^$$' -bench . -benchtime 1x $$(grep -rl --include='*_test.go' '^func Benchmark' internal cmd | xargs -n1 dirname | sort -u | sed 's|^|./|')
 
 .PHONY: modules
 modules: ## go.mod and go.sum are tidy and the modules are what they were
