@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"iacontinu/internal/api"
@@ -45,4 +47,45 @@ func TestTheWorkersSettingsReachIt(t *testing.T) {
 		// Of seven versions and datasets; the five that served last stay for a rollback.
 		return len(models.Models) == 5 && len(data.Datasets) <= 2
 	})
+}
+
+// TestTheCooldownHolds lets the served data drift right after a training, the first one.
+func TestTheCooldownHolds(t *testing.T) {
+	t.Parallel()
+	for cooldown, want := range map[string][]string{
+		"1h": {"cooldown"},
+		"0":  {"retrained", "retrain_rejected"}, // what the gate says is not the matter here
+	} {
+		t.Run(cooldown, func(t *testing.T) {
+			t.Parallel()
+			p := startUp(t, newFolder(t), "DRIFT_DETECTOR=statistical", "MONITORING_INTERVAL=1", "RETRAIN_COOLDOWN="+cooldown)
+			ready(t, p.url)
+			client := login(t, p.url, "testuser", "test123")
+			rows := make([][]float64, 300) // more than the 200 that a check needs
+			for i := range rows {
+				rows[i] = []float64{5, 5}
+			}
+			if _, err := client.PredictBatch(t.Context(), rows); err != nil {
+				t.Fatal(err)
+			}
+			var found api.DriftDetection
+			eventually(t, "the drift is found", func() bool {
+				checks, err := client.Drift(t.Context(), 1000)
+				if err != nil {
+					t.Fatal(err)
+				}
+				i := slices.IndexFunc(checks.DriftDetections, func(c api.DriftDetection) bool { return c.Drift })
+				if i >= 0 {
+					found = checks.DriftDetections[i]
+				}
+				return i >= 0
+			})
+			if !slices.Contains(want, found.ActionTaken) {
+				t.Errorf("the check took the action %s (%s), want one of %v", found.ActionTaken, found.Details.Note, want)
+			}
+			if found.ActionTaken == "cooldown" && !strings.Contains(found.Details.Note, "cooldown 1h0m0s") {
+				t.Errorf("the check notes %q, want the setting", found.Details.Note)
+			}
+		})
+	}
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,33 @@ func TestProductionNeedsItsKey(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "kkkk") {
 			t.Errorf("the error shows the key: %v", err)
+		}
+	}
+}
+
+// What a setting promises is told by the connection itself.
+func TestSynchronousReachesTheConnection(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]int{"": 1, "normal": 1, "full": 2} { // SQLite's numbers
+		var c APIConfig
+		dir := t.TempDir()
+		environ := []string{"DATABASE_URL=sqlite:" + dir + "/a.db", "MODELS_DIR=" + dir + "/models"}
+		if setting != "" {
+			environ = append(environ, "DATABASE_SYNCHRONOUS="+setting)
+		}
+		if err := boot.Load(&c, environ); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Open(t.Context(), c.Folder, "api", slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got int
+		if err := p.Store.Writer().QueryRowContext(t.Context(), "PRAGMA synchronous").Scan(&got); err != nil || got != want {
+			t.Errorf("DATABASE_SYNCHRONOUS=%s: the writer has %d, %v; want %d", setting, got, err, want)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
 		}
 	}
 }
