@@ -4,9 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"net"
+	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	_ "github.com/mattn/go-sqlite3" // the store's file is read as any other program would
 
@@ -51,6 +54,7 @@ func startLoad(t *testing.T, client *api.Client, clients int) *load {
 // waitFor waits until that many predictions are answered.
 func (l *load) waitFor(t *testing.T, n int) {
 	t.Helper()
+	timeout := time.After(patience)
 	for {
 		l.mu.Lock()
 		have := len(l.acked)
@@ -60,8 +64,8 @@ func (l *load) waitFor(t *testing.T, n int) {
 		}
 		select {
 		case <-l.grown:
-		case <-t.Context().Done():
-			t.Fatalf("only %d predictions answered, want %d", have, n)
+		case <-timeout:
+			t.Fatalf("only %d predictions answered within %s, want %d", have, patience, n)
 		}
 	}
 }
@@ -129,16 +133,26 @@ func (f *folder) checkOneVersionAJob(t *testing.T) {
 	}
 }
 
-// freePort finds a port that is free now.
+// nextPort is where the next free port is looked for. It lies below the ports that the system hands
+// out by itself, so that no other listener or connection takes it before its process does; and
+// elsewhere in each run of the tests.
+var nextPort atomic.Int32
+
+// freePort finds a port that is free, and stays so.
 func freePort(t *testing.T) (url, port string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	nextPort.CompareAndSwap(0, int32(10_000+os.Getpid()%200*100))
+	for range 100 {
+		port = strconv.Itoa(int(nextPort.Add(1)))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return "http://127.0.0.1:" + port, port
 	}
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
-	return "http://127.0.0.1:" + port, port
+	t.Fatal("no free port")
+	return "", ""
 }

@@ -58,8 +58,9 @@ func newFolder(t *testing.T, env ...string) *folder {
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"API_HOST=127.0.0.1", "API_PORT=0", "WORKER_PORT=0", "FLOW_PORT=0",
 		"IACONTINU_DEMO_USERS=true",
-		// No retraining, unless a test asks for it: the first check comes at once, and finds no rows.
-		"MONITORING_INTERVAL=3600", "DRIFT_DETECTOR=statistical",
+		// No retraining, unless a test asks for it: the first check comes at once, and finds no rows. The
+		// next comes when ten years are full, which is no hour that a test may meet.
+		"MONITORING_INTERVAL=87600h", "DRIFT_DETECTOR=statistical",
 	}, env...)}
 }
 
