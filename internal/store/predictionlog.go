@@ -108,9 +108,11 @@ func (l *predictionLog) run(m *metrics) {
 		rows: make([]*ml.Prediction, 0, maxBatch),
 		errs: make([]error, 0, maxBatch),
 	}
+	callers := 0 // that are expected to come back together
 	for first := range l.queue {
 		start := time.Now()
-		l.gather(len(entries))
+		callers = max(len(entries), callers*7/8)
+		l.gather(callers)
 		entries = l.collect(append(entries[:0], first))
 		batch.reset()
 		for _, e := range entries {
@@ -131,12 +133,13 @@ const (
 	gatherStep  = 20 * time.Microsecond
 )
 
-// gather gives the callers of the last batch, who were answered together and will mostly ask again
+// gather gives the callers of the last batches, who were answered together and will mostly ask again
 // together, a moment to come back: a commit costs as much as thirty rows, and the wait less than a
-// commit. A single caller never waits. PostgreSQL's commit_delay with commit_siblings is the same
-// bargain.
-func (l *predictionLog) gather(last int) {
-	for end := time.Now().Add(gatherLimit); len(l.queue)+1 < last && time.Now().Before(end); {
+// commit. How many they are is forgotten slowly, or one early caller, committed alone, would start a
+// series of small batches that never ends. A single caller never waits. PostgreSQL's commit_delay with
+// commit_siblings is the same bargain.
+func (l *predictionLog) gather(callers int) {
+	for end := time.Now().Add(gatherLimit); len(l.queue)+1 < callers && time.Now().Before(end); {
 		time.Sleep(gatherStep)
 	}
 }
