@@ -60,12 +60,11 @@ func importCSV(c *call, args []string) error {
 		if report.BadCount > maxBadRowsShown {
 			fmt.Fprintf(c.err, "and %d more rows left out\n", report.BadCount-maxBadRowsShown)
 		}
-		p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID))
 		fmt.Fprintf(c.out, "dataset %d: %d rows of %d features from %s in %s\n", set.ID, set.Samples, len(set.Schema.Features), *name, time.Since(started).Round(time.Millisecond))
 		fmt.Fprintf(c.out, "  target %s: 0 is %q (%d rows), 1 is %q (%d rows)\n", set.Schema.Target,
 			set.Schema.Classes[0], set.ClassCounts[0], set.Schema.Classes[1], set.ClassCounts[1])
 		fmt.Fprintf(c.out, "train on it: iacontinu retrain --dataset %d\n", set.ID)
-		return nil
+		return p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID))
 	})
 }
 
@@ -96,9 +95,8 @@ func generate(c *call, args []string) error {
 		if err != nil {
 			return err
 		}
-		p.Audit(c.ctx, "generate", fmt.Sprintf("generated dataset %d of %d rows", set.ID, set.Samples))
 		fmt.Fprintf(c.out, "dataset %d: %d rows, drift %s, seed %d\n", set.ID, set.Samples, driftName(set.Drift), set.Seed)
-		return nil
+		return p.Audit(c.ctx, "generate", fmt.Sprintf("generated dataset %d of %d rows", set.ID, set.Samples))
 	})
 }
 

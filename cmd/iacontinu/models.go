@@ -67,7 +67,6 @@ func modelRollback(c *call, args []string) error {
 }
 
 func (c *call) activated(p *service.Platform, event string, v ml.Version) error {
-	p.Audit(c.ctx, event, "activated version "+v.Name)
 	fmt.Fprintf(c.out, "%s is active (accuracy %.4f)\n", v.Name, v.Accuracy)
-	return nil
+	return p.Audit(c.ctx, event, "activated version "+v.Name)
 }

@@ -62,9 +62,8 @@ func userAdd(c *call, args []string) error {
 		if err != nil {
 			return err
 		}
-		p.Audit(c.ctx, "user_created", fmt.Sprintf("created user %s with role %s", u.Username, u.Role))
 		fmt.Fprintf(c.out, "user %s has role %s\n", u.Username, u.Role)
-		return nil
+		return p.Audit(c.ctx, "user_created", fmt.Sprintf("created user %s with role %s", u.Username, u.Role))
 	})
 }
 
@@ -90,9 +89,8 @@ func userPasswd(c *call, args []string) error {
 		if err := accounts.SetPassword(c.ctx, user.ID, password); err != nil {
 			return err
 		}
-		p.Audit(c.ctx, "password_changed", "set the password of user "+user.Username)
 		fmt.Fprintf(c.out, "password of %s set; their tokens are invalid\n", user.Username)
-		return nil
+		return p.Audit(c.ctx, "password_changed", "set the password of user "+user.Username)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
@@ -15,20 +16,23 @@ const (
 	levelWarning = "WARNING"
 )
 
-// audit records what the caller did. It is recorded though the client has gone away; if it can't be,
-// the log says so and the request goes on: what was done is done.
-func (s *Server) audit(ctx context.Context, event, message string, details map[string]any) {
-	s.record(ctx, ml.AuditEntry{Level: levelInfo, EventType: event, Message: message, UserID: identityOf(ctx).UserID}, details)
-}
+// codeUnaudited is the code of an answer to what was done and not recorded.
+const codeUnaudited ml.Code = "unaudited"
 
-// record writes an entry, or logs that it is lost.
-func (s *Server) record(ctx context.Context, e ml.AuditEntry, details map[string]any) {
-	if err := s.tryRecord(ctx, e, details); err != nil {
-		s.log.ErrorContext(ctx, "audit entry not written", "event", e.EventType, "message", e.Message, "error", err)
+// audit records what the caller did. What is done is done; if it can't be recorded, the caller is told
+// both and the log keeps the entry. It is no 503, which would have programs do it again.
+func (s *Server) audit(ctx context.Context, event, message string, details map[string]any) error {
+	err := s.record(ctx, ml.AuditEntry{Level: levelInfo, EventType: event, Message: message, UserID: identityOf(ctx).UserID}, details)
+	if err == nil {
+		return nil
 	}
+	f := newFailure(http.StatusInternalServerError, codeUnaudited, message+"; but that could not be recorded: tell whoever runs this server, and look before you repeat it")
+	f.cause = fmt.Errorf("apiserver: audit entry %s, %q, is lost: %w", event, message, err)
+	return f
 }
 
-func (s *Server) tryRecord(ctx context.Context, e ml.AuditEntry, details map[string]any) error {
+// record writes an entry, though the client may have gone away.
+func (s *Server) record(ctx context.Context, e ml.AuditEntry, details map[string]any) error {
 	if details == nil {
 		details = map[string]any{}
 	}

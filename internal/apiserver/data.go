@@ -37,6 +37,5 @@ func (s *Server) deleteDataset(ctx context.Context, in *byID) (*none, error) {
 	if err := s.opt.Datasets.Delete(ctx, in.ID); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "dataset_deleted", fmt.Sprintf("dataset %d deleted", in.ID), map[string]any{"generation_id": in.ID})
-	return nil, nil
+	return nil, s.audit(ctx, "dataset_deleted", fmt.Sprintf("dataset %d deleted", in.ID), map[string]any{"generation_id": in.ID})
 }

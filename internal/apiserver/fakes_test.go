@@ -37,6 +37,7 @@ type world struct {
 	trained     []ml.TrainingRecord
 	statsFor    int64
 	fail        error // of whatever is asked for next to tokens
+	auditFail   error
 	importFail  error // what Import says if it can't read its file; nil: the reader's own error
 
 	entered chan struct{} // if set, WaitFor says that it began
@@ -321,6 +322,9 @@ func (w *world) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, in
 
 func (w *world) Audit(_ context.Context, e ml.AuditEntry) error {
 	defer w.locked()()
+	if w.auditFail != nil {
+		return w.auditFail
+	}
 	e.ID = int64(len(w.audits) + 1)
 	w.audits = append(w.audits, e)
 	return nil

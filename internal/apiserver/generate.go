@@ -105,8 +105,11 @@ func (s *Server) generate(ctx context.Context, in *maybe[generateRequest]) (*wit
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "generate", fmt.Sprintf("dataset %d of %d rows generated", d.ID, d.Samples),
+	err = s.audit(ctx, "generate", fmt.Sprintf("dataset %d of %d rows generated", d.ID, d.Samples),
 		map[string]any{"generation_id": d.ID, "samples": d.Samples, "seed": g.Seed, "drift": g.Drift})
+	if err != nil {
+		return nil, err
+	}
 	return &with[api.GenerateResponse]{api.GenerateResponse{
 		GenerationID: d.ID, SamplesCreated: d.Samples, Timestamp: s.now(), Seed: g.Seed, Drift: g.Drift, HourGenerated: d.Hour,
 	}}, nil

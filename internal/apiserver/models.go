@@ -97,7 +97,9 @@ func (s *Server) activated(ctx context.Context, event string, v ml.Version, err 
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, event, "version "+v.Name+" is active", map[string]any{"model_version": v.Name})
+	if err := s.audit(ctx, event, "version "+v.Name+" is active", map[string]any{"model_version": v.Name}); err != nil {
+		return nil, err
+	}
 	waiting, cancel := context.WithTimeout(ctx, swapPatience)
 	defer cancel()
 	if err := s.opt.Follower.WaitFor(waiting, v.Name); err != nil {

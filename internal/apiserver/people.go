@@ -20,7 +20,7 @@ func (s *Server) login(ctx context.Context, in *with[api.LoginRequest]) (*with[a
 	token, who, err := s.opt.Accounts.Login(ctx, name, in.Body.Password)
 	if err != nil {
 		if ml.CodeOf(err) == ml.CodeUnauthorized {
-			s.record(ctx, ml.AuditEntry{Level: levelWarning, EventType: "login_failed", Message: "login failed"}, map[string]any{"username": clip(name)})
+			s.recordRefusal(ctx, name)
 		}
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (s *Server) login(ctx context.Context, in *with[api.LoginRequest]) (*with[a
 
 // recordLogin must come before the answer: a token that is in nobody's records is not given out.
 func (s *Server) recordLogin(ctx context.Context, who ml.Identity) error {
-	err := s.tryRecord(ctx, ml.AuditEntry{Level: levelInfo, EventType: "login", Message: who.Username + " logged in", UserID: who.UserID}, nil)
+	err := s.record(ctx, ml.AuditEntry{Level: levelInfo, EventType: "login", Message: who.Username + " logged in", UserID: who.UserID}, nil)
 	if err == nil {
 		return nil
 	}
@@ -41,6 +41,14 @@ func (s *Server) recordLogin(ctx context.Context, who ml.Identity) error {
 	f.header.Set("Retry-After", "1")
 	f.cause = fmt.Errorf("apiserver: record login of %s: %w", who.Username, err)
 	return f
+}
+
+// recordRefusal need not succeed: a refusal hands out nothing.
+func (s *Server) recordRefusal(ctx context.Context, name string) {
+	err := s.record(ctx, ml.AuditEntry{Level: levelWarning, EventType: "login_failed", Message: "login failed"}, map[string]any{"username": clip(name)})
+	if err != nil {
+		s.log.ErrorContext(ctx, "failed login not recorded", "username", clip(name), "error", err)
+	}
 }
 
 // clip cuts what a stranger sent to a length that a log can take.
@@ -65,8 +73,7 @@ func (s *Server) logout(ctx context.Context, _ *none) (*none, error) {
 	if err := s.opt.Accounts.Logout(ctx, who); err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "logout", actor(who)+" logged out", nil)
-	return nil, nil
+	return nil, s.audit(ctx, "logout", actor(who)+" logged out", nil)
 }
 
 func (s *Server) password(ctx context.Context, in *with[api.PasswordRequest]) (*with[api.LoginResponse], error) {
@@ -81,7 +88,9 @@ func (s *Server) password(ctx context.Context, in *with[api.PasswordRequest]) (*
 	if err != nil {
 		return nil, err
 	}
-	s.audit(ctx, "password_changed", who.Username+" changed the password", nil)
+	if err := s.audit(ctx, "password_changed", who.Username+" changed the password", nil); err != nil {
+		return nil, err
+	}
 	return &with[api.LoginResponse]{tokenAnswer(token, now)}, nil
 }
 
@@ -115,7 +124,9 @@ func (s *Server) register(ctx context.Context, in *with[api.RegisterRequest]) (*
 	if err != nil {
 		return nil, inBody(err)
 	}
-	s.audit(ctx, "user_created", "user "+u.Username+" was made", map[string]any{"user_id": u.ID, "role": u.Role})
+	if err := s.audit(ctx, "user_created", "user "+u.Username+" was made", map[string]any{"user_id": u.ID, "role": u.Role}); err != nil {
+		return nil, err
+	}
 	return &with[api.User]{userOf(u)}, nil
 }
 

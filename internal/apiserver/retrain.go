@@ -111,8 +111,8 @@ func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, rea
 	if id, joined, err = s.opt.Queue.EnqueueRetrain(ctx, args); err != nil {
 		return 0, false, err
 	}
-	s.audit(ctx, "retrain", fmt.Sprintf("retraining asked for: job %d", id), map[string]any{"job_id": id, "reason": reason, "joined": joined, "dataset_id": req.DatasetID, "generate": req.Generate})
-	return id, joined, nil
+	err = s.audit(ctx, "retrain", fmt.Sprintf("retraining asked for: job %d", id), map[string]any{"job_id": id, "reason": reason, "joined": joined, "dataset_id": req.DatasetID, "generate": req.Generate})
+	return id, joined, err
 }
 
 // await waits until the job has ended and this process serves its result. It returns nil if that

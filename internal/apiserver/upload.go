@@ -35,8 +35,12 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	s.audit(r.Context(), "import", fmt.Sprintf("dataset %d of %d rows imported", d.ID, d.Samples),
+	err = s.audit(r.Context(), "import", fmt.Sprintf("dataset %d of %d rows imported", d.ID, d.Samples),
 		map[string]any{"generation_id": d.ID, "name": d.Name, "samples": d.Samples, "bad_rows": report.BadCount})
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
 	w.Header().Set("Location", api.DatasetPath(d.ID))
 	s.writeJSON(w, r, http.StatusCreated, "application/json", api.ImportResponse{
 		Dataset: datasetOf(d), Rows: report.Rows, BadCount: report.BadCount, Bad: list(report.Bad),

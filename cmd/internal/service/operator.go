@@ -26,13 +26,14 @@ func (p *Platform) Accounts(ctx context.Context) (*auth.Service, error) {
 	return auth.New(ctx, auth.Options{Signer: signer, Users: p.Store, Revocations: p.Store, Logger: p.Log})
 }
 
-// Audit records what an operator did. What can't be recorded is logged; the deed itself is done.
-func (p *Platform) Audit(ctx context.Context, event, message string) {
+// Audit records what an operator did. The deed itself is done, which an error says too.
+func (p *Platform) Audit(ctx context.Context, event, message string) error {
 	who, _ := json.Marshal(map[string]string{"by": operatorName()}) // a string: cannot fail
 	entry := ml.AuditEntry{Level: "INFO", Component: "cli", EventType: event, Message: message, Details: string(who), CreatedAt: time.Now()}
 	if err := p.Store.Audit(ctx, entry); err != nil {
-		p.Log.ErrorContext(ctx, "audit entry lost", "event", event, "message", message, "error", err)
+		return fmt.Errorf("%s; but that could not be recorded in the audit: %w", message, err)
 	}
+	return nil
 }
 
 // operatorName is the account of the operating system that runs a command, and its machine.
