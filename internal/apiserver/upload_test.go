@@ -1,16 +1,19 @@
 package apiserver
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"mime/multipart"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -187,5 +190,53 @@ func TestUploadIsBounded(t *testing.T) {
 	}
 	if _, err := b.Read(make([]byte, 1)); ml.CodeOf(err) != ml.CodeTooLarge {
 		t.Errorf("reading on: %v", err)
+	}
+}
+
+// A stop ends the files that are still coming: their senders are told to come again, and nothing of
+// them is kept.
+func TestStopEndsUploads(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"one that pauses": "", "one that goes on": "1,0\n"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(_ *world, o *Options) { o.StopPatience = time.Minute })
+			b.importFail = ml.Errorf(ml.CodeInvalid, "line 3 ends in the middle") // true, and not the reason
+			conn, err := net.Dial("tcp", b.server.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			fmt.Fprint(conn, "POST /datasets?target=y HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nExpect: 100-continue\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n")
+			answers := bufio.NewReader(conn)
+			if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // the file is asked for
+				t.Fatalf("%q, %v", line, err)
+			}
+			if _, err := answers.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprint(conn, csv)
+			stopped := make(chan error, 1)
+			go func() { stopped <- b.stop() }()
+			<-b.server.stopping
+			for range 3 {
+				fmt.Fprint(conn, more)
+			}
+			r, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Body.Close()
+			if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+				t.Errorf("answer %s, Retry-After %q; want 503 and when to come again", r.Status, r.Header.Get("Retry-After"))
+			}
+			conn.Close()
+			if err := <-stopped; err != nil {
+				t.Error(err)
+			}
+			if len(b.imported) != 0 {
+				t.Error("half a file was imported")
+			}
+		})
 	}
 }
