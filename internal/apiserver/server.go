@@ -55,7 +55,7 @@ type Options struct {
 	// LingerPatience is how long the rest of a refused body is read, so that its client comes to read
 	// the answer: 5 s.
 	LingerPatience time.Duration
-	// StopPatience is how long Run waits for requests when it stops: 9 s.
+	// StopPatience is how long Run waits for requests when it stops: 7 s.
 	StopPatience time.Duration
 
 	Registerer prometheus.Registerer // nil: no metrics
@@ -71,7 +71,7 @@ func (o Options) withDefaults() Options {
 	o.UserLogins = cmp.Or(o.UserLogins, 10)
 	o.AddressLogins = cmp.Or(o.AddressLogins, 30)
 	o.LingerPatience = cmp.Or(o.LingerPatience, 5*time.Second)
-	o.StopPatience = cmp.Or(o.StopPatience, 9*time.Second)
+	o.StopPatience = cmp.Or(o.StopPatience, 7*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.Default())
 	if o.Clock == nil {
 		o.Clock = time.Now

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"iacontinu/internal/api"
 )
@@ -128,4 +129,44 @@ func TestAFullDisk(t *testing.T) {
 		t.Errorf("a small dataset after the failure: %v", err)
 	}
 	p.stop(t)
+}
+
+// TestAStopDoesNotWaitForALockedDatabase stops a platform whose every write waits for another process.
+func TestAStopDoesNotWaitForALockedDatabase(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	p := startUp(t, f)
+	up := p.processes[0]
+	ready(t, p.url)
+	client := login(t, p.url, "testuser", "test123")
+	conn, err := f.open(t).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+		t.Fatal(err)
+	}
+	answers := make(chan error, 1)
+	go func() {
+		_, err := client.Predict(t.Context(), []float64{1, 1})
+		answers <- err
+	}()
+	up.logged(t, "producer: Error fetching jobs", nil) // all writers wait by now
+	if err := up.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-up.done:
+	case <-time.After(10 * time.Second):
+		t.Error("still runs 10 s after SIGTERM")
+		up.kill()
+	}
+	if err := <-answers; err == nil {
+		t.Error("a prediction was acknowledged that could not be written")
+	}
+	if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatal(err)
+	}
+	startUp(t, f).stop(t) // nothing is left in the way
 }

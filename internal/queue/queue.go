@@ -33,9 +33,9 @@ const (
 	defaultSweep  = 10 * time.Minute
 	defaultRescue = 5 * time.Second
 	// Ordered stop: running jobs have softStop to end by themselves, then their context ends, and
-	// hardStop after the stop was asked for Work returns whatever they do.
-	defaultSoftStop = 8 * time.Second
-	defaultHardStop = 9500 * time.Millisecond
+	// hardStop after the stop was asked for Work returns whatever they do. The process has 10 s in all.
+	defaultSoftStop = 6 * time.Second
+	defaultHardStop = 8 * time.Second
 )
 
 // Options configure a Queue.

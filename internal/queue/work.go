@@ -36,8 +36,8 @@ type Handlers struct {
 	Sweep func(ctx context.Context) error
 }
 
-// Work runs jobs until ctx ends. Running jobs then have 8 s to end by themselves, after which their
-// context ends and they are put back as if they had never begun. Work returns within 10 s of ctx's
+// Work runs jobs until ctx ends. Running jobs then have 6 s to end by themselves, after which their
+// context ends and they are put back as if they had never begun. Work returns within 8 s of ctx's
 // end; its error then says that a job did not obey.
 func (q *Queue) Work(ctx context.Context, h Handlers) error {
 	if err := q.validateWork(h); err != nil {
@@ -53,11 +53,15 @@ func (q *Queue) Work(ctx context.Context, h Handlers) error {
 	if err := client.Start(ctx); err != nil {
 		return fmt.Errorf("queue: start working: %w", err)
 	}
+	// From the stop on, and not from the end of watch, which may wait for the database's lock.
+	enough, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(q.hardStop, cancel) })()
 	q.watch(ctx, h)
 	select {
 	case <-client.Stopped():
 		return nil
-	case <-time.After(q.hardStop):
+	case <-enough.Done():
 		return fmt.Errorf("queue: a job has not ended %s after the stop; it will run again at the next start", q.hardStop)
 	}
 }
