@@ -4,11 +4,15 @@ import "time"
 
 // Health is the answer of /health and /health/ready.
 type Health struct {
-	Status    string           `json:"status" doc:"ok" example:"ok"`
+	Status    string           `json:"status" doc:"ok; degraded if the database can be read and not written, see its check" enum:"ok,degraded" example:"ok"`
 	Timestamp time.Time        `json:"timestamp"`
 	Version   string           `json:"version" doc:"Version of the program"`
 	Checks    map[string]Check `json:"checks" doc:"State of each part; a part that is down need not stop the others"`
 }
+
+// StatusDegraded is the status of an API that can't keep what it does: its database refuses to be
+// written.
+const StatusDegraded = "degraded"
 
 // States of a check.
 const (

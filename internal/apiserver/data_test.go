@@ -180,6 +180,13 @@ func TestHealth(t *testing.T) {
 		t.Errorf("ready: %v", err)
 	}
 
+	b.checks["database"] = api.Check{Status: api.CheckWarn, Detail: "the disk is full"}
+	got, err = c.Health(t.Context())
+	if err != nil || got.Status != "degraded" || got.Checks["database"].Detail != "the disk is full" {
+		t.Errorf("health of an API that can't write: %+v, %v", got, err)
+	}
+	b.checks["database"] = api.Check{Status: api.CheckOK}
+
 	b.served = nil
 	if _, err := c.Health(t.Context()); err != nil {
 		t.Errorf("health without a model: %v", err)

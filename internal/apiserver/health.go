@@ -43,7 +43,11 @@ func (s *Server) checks(ctx context.Context) map[string]api.Check {
 }
 
 func (s *Server) healthy(checks map[string]api.Check) *with[api.Health] {
-	return &with[api.Health]{api.Health{Status: api.CheckOK, Timestamp: s.now(), Version: s.opt.Version, Checks: checks}}
+	status := api.CheckOK
+	if checks["database"].Status == api.CheckWarn {
+		status = api.StatusDegraded
+	}
+	return &with[api.Health]{api.Health{Status: status, Timestamp: s.now(), Version: s.opt.Version, Checks: checks}}
 }
 
 func unwell(detail string, checks map[string]api.Check) *failure {

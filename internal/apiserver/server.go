@@ -42,7 +42,8 @@ type Options struct {
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 	// Checks tells the state of each part for /health. It must not take longer than its context.
-	// A check named "database" that is down makes /health answer 503; no other does.
+	// A check named "database" that is down makes /health answer 503, one that warns makes it say that
+	// the API is degraded; no other does.
 	Checks func(context.Context) map[string]api.Check
 
 	// RetrainPatience is how long POST /retrain waits before it answers 202: 60 s.

@@ -153,6 +153,9 @@ func TestAStopDoesNotWaitForALockedDatabase(t *testing.T) {
 		answers <- err
 	}()
 	up.logged(t, "producer: Error fetching jobs", nil) // all writers wait by now
+	if h, err := client.Health(t.Context()); err != nil || h.Status != api.StatusDegraded {
+		t.Errorf("health while nothing can be written: %+v, %v; want degraded", h, err)
+	}
 	if err := up.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ func (s *Store) checked(ctx context.Context, fn func(c *sqlite3.SQLiteConn) erro
 		if !ok {
 			return fmt.Errorf("the writer's connection is a %T", dc)
 		}
-		return w.checked(fn)
+		return w.writing.note(w.checked(fn))
 	})
 	return errors.Join(err, conn.Close())
 }

@@ -46,6 +46,7 @@ func (c *connector) open(ctx context.Context) (*sqlite3.SQLiteConn, error) {
 type writerConnector struct {
 	connector
 	turn      *turnstile
+	writing   *writing
 	timeout   time.Duration
 	unordered bool // the turnstile is not used
 }
@@ -59,7 +60,7 @@ func (c *writerConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := exec(sc, walPragma); err != nil {
 		return nil, errors.Join(fmt.Errorf("connect: %w", err), sc.Close())
 	}
-	return &writerConn{SQLiteConn: sc, turn: c.turn, timeout: c.timeout, unordered: c.unordered}, nil
+	return &writerConn{SQLiteConn: sc, turn: c.turn, writing: c.writing, timeout: c.timeout, unordered: c.unordered}, nil
 }
 
 // writerConn is the writing connection. From check-out to return it holds the turnstile, so that
@@ -68,6 +69,7 @@ func (c *writerConnector) Connect(ctx context.Context) (driver.Conn, error) {
 type writerConn struct {
 	*sqlite3.SQLiteConn
 	turn      *turnstile
+	writing   *writing
 	timeout   time.Duration
 	unordered bool
 	insert    statements // of the prediction log
@@ -77,6 +79,7 @@ type writerConn struct {
 // ResetSession implements driver.SessionResetter. The turnstile is a courtesy: if it can't be had
 // within the busy timeout, SQLite's own lock decides.
 func (c *writerConn) ResetSession(ctx context.Context) error {
+	c.writing.begin()
 	if !c.unordered {
 		c.turn.enter(ctx, c.timeout)
 	}
@@ -88,6 +91,7 @@ func (c *writerConn) ResetSession(ctx context.Context) error {
 func (c *writerConn) IsValid() bool {
 	clean := c.AutoCommit() && !c.unfit
 	c.turn.leave()
+	c.writing.end()
 	return clean
 }
 
@@ -95,6 +99,7 @@ func (c *writerConn) IsValid() bool {
 func (c *writerConn) Close() error {
 	err := errors.Join(c.insert.close(), c.SQLiteConn.Close())
 	c.turn.leave()
+	c.writing.end()
 	return err
 }
 
@@ -102,13 +107,13 @@ func (c *writerConn) Close() error {
 func (c *writerConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	rows, err := c.SQLiteConn.QueryContext(ctx, query, args)
 	if err != nil {
-		return nil, err
+		return nil, c.writing.note(err)
 	}
 	sr, ok := rows.(*sqlite3.SQLiteRows)
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the driver gave %T", rows), rows.Close())
 	}
-	return &writerRows{SQLiteRows: sr, conn: c.SQLiteConn}, nil
+	return &writerRows{SQLiteRows: sr, conn: c.SQLiteConn, writing: c.writing}, nil
 }
 
 // writerRows are the rows of a statement that may write: INSERT ... RETURNING. Outside a transaction
@@ -117,7 +122,8 @@ func (c *writerConn) QueryContext(ctx context.Context, query string, args []driv
 // goes on to the end.
 type writerRows struct {
 	*sqlite3.SQLiteRows
-	conn *sqlite3.SQLiteConn
+	conn    *sqlite3.SQLiteConn
+	writing *writing
 }
 
 // Close implements driver.Rows.

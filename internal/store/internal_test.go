@@ -147,3 +147,43 @@ func TestLeftTransactionIsDiscarded(t *testing.T) {
 		t.Errorf("%d rows of the open transaction are there, %v", n, err)
 	}
 }
+
+// A write that waits is trouble before it has failed, and one that failed is not held against the
+// database for ever.
+func TestWriteTroubleComesAndGoes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := openInternal(t, path)
+	other, err := sql.Open("sqlite3", path+"?_txlock=immediate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	lock, err := other.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	logged := make(chan error, 1)
+	go func() { logged <- s.Log(t.Context(), &ml.Prediction{ID: "p"}) }()
+	for s.writing.trouble(time.Now().Add(time.Minute)) == nil { // until it has begun
+	}
+	if err := s.WriteTrouble(); err != nil {
+		t.Errorf("a write that has just begun is trouble: %v", err)
+	}
+	if err := s.writing.trouble(time.Now().Add(slowWrite + time.Second)); err == nil || !strings.Contains(err.Error(), "a write waits") {
+		t.Errorf("a write that waits for long: %v", err)
+	}
+	if err := lock.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-logged; err != nil {
+		t.Fatal(err)
+	}
+	if err := s.writing.trouble(time.Now().Add(time.Minute)); err != nil {
+		t.Errorf("after the write: %v", err)
+	}
+	_ = s.writing.note(sqlite3.Error{Code: sqlite3.ErrFull})
+	if s.writing.trouble(time.Now().Add(failureCounts-time.Second)) == nil || s.writing.trouble(time.Now().Add(failureCounts)) != nil {
+		t.Errorf("a failure does not count for %v", failureCounts)
+	}
+}

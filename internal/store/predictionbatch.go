@@ -49,9 +49,9 @@ func (b *predictionBatch) commit(ctx context.Context, db *sql.DB, o *Options) er
 		now := o.Clock()
 		err := b.write(w, now, false)
 		if isConstraint(err) && !b.atomic {
-			return b.write(w, now, true)
+			err = b.write(w, now, true)
 		}
-		return err
+		return w.writing.note(err)
 	})
 	if cerr := conn.Close(); err == nil {
 		err = cerr

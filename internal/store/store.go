@@ -78,6 +78,7 @@ type Store struct {
 	write   *gorm.DB // over writer
 	read    *gorm.DB // over reader
 	turn    *turnstile
+	writing *writing
 	log     *predictionLog
 	metrics *metrics
 }
@@ -95,7 +96,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 	if err := makeFile(o.Path); err != nil {
 		return nil, fmt.Errorf("store: open: %w", err)
 	}
-	s := &Store{opt: o}
+	s := &Store{opt: o, writing: &writing{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("store: open %s: %w", o.Path, coded(err)), s.closeFiles())
@@ -105,7 +106,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.writer = sql.OpenDB(&writerConnector{
-		connector: connector{dsn: writerDSN(o)}, turn: s.turn, timeout: o.BusyTimeout, unordered: o.NoTurnstile,
+		connector: connector{dsn: writerDSN(o)}, turn: s.turn, writing: s.writing, timeout: o.BusyTimeout, unordered: o.NoTurnstile,
 	})
 	s.writer.SetMaxOpenConns(1)
 	s.reader = sql.OpenDB(&connector{dsn: readerDSN(o)})
@@ -125,6 +126,7 @@ func Open(ctx context.Context, o Options) (_ *Store, err error) {
 		return nil, err
 	}
 	s.log.start(s.metrics)
+	s.writing.forget()
 	return s, nil
 }
 

@@ -41,6 +41,9 @@ func (p *Platform) databaseCheck(ctx context.Context) api.Check {
 		p.Log.ErrorContext(ctx, "the database does not answer", "error", err)
 		return api.Check{Status: stateDown, Detail: "the database does not answer"}
 	}
+	if err := p.Store.WriteTrouble(); err != nil {
+		return api.Check{Status: stateWarning, Detail: "it can't be written: " + err.Error()}
+	}
 	return api.Check{Status: stateOK}
 }
 

@@ -60,7 +60,7 @@ func (c checkedAPI) Health(ctx context.Context) error {
 		return err
 	}
 	if health.Status != stateOK {
-		return fmt.Errorf("the API says %q of itself", health.Status)
+		return fmt.Errorf("the API says %q of itself; its database: %s", health.Status, health.Checks["database"].Detail)
 	}
 	return nil
 }
