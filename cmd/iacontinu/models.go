@@ -15,7 +15,7 @@ func modelList(c *call, args []string) error {
 		return err
 	}
 	return c.onExisting(func(p *service.Platform) error {
-		versions, err := p.Store.Versions(c.ctx, *limit)
+		versions, _, err := p.Store.Versions(c.ctx, *limit)
 		if err != nil {
 			return err
 		}

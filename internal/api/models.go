@@ -148,5 +148,5 @@ type Version struct {
 // VersionList is the newest versions.
 type VersionList struct {
 	Models []Version `json:"models"`
-	Total  int       `json:"total"`
+	Total  int64     `json:"total" doc:"All there are, also beyond the limit"`
 }

@@ -131,6 +131,10 @@ func TestModels(t *testing.T) {
 	if string(got.Models[0].Metrics) != `{"accuracy_low":0.85,"accuracy_high":0.93}` {
 		t.Errorf("metrics %s", got.Models[0].Metrics)
 	}
+	got, err = b.client(t, "user").Models(t.Context(), 1)
+	if err != nil || len(got.Models) != 1 || got.Total != 2 {
+		t.Errorf("the newest alone: %+v, %v; want a total of 2", got, err)
+	}
 }
 
 func TestModelInfo(t *testing.T) {

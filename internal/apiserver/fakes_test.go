@@ -183,8 +183,8 @@ func (w *world) Version(_ context.Context, name string) (ml.Version, error) {
 	return ml.Version{}, ml.Errorf(ml.CodeNotFound, "there is no version %s", name)
 }
 
-func (w *world) Versions(_ context.Context, limit int) ([]ml.Version, error) {
-	return w.versionRows[:min(limit, len(w.versionRows))], nil
+func (w *world) Versions(_ context.Context, limit int) ([]ml.Version, int64, error) {
+	return w.versionRows[:min(limit, len(w.versionRows))], int64(len(w.versionRows)), nil
 }
 
 func (w *world) Activate(ctx context.Context, version, _ string) (ml.Version, error) {

@@ -55,11 +55,11 @@ func (s *Server) forecast(ctx context.Context) *api.Forecast {
 }
 
 func (s *Server) models(ctx context.Context, in *newest) (*with[api.VersionList], error) {
-	all, err := s.opt.Versions.Versions(ctx, in.Limit)
+	all, total, err := s.opt.Versions.Versions(ctx, in.Limit)
 	if err != nil {
 		return nil, err
 	}
-	out := api.VersionList{Models: make([]api.Version, len(all)), Total: len(all)}
+	out := api.VersionList{Models: make([]api.Version, len(all)), Total: total}
 	for i, v := range all {
 		out.Models[i] = versionOf(v)
 	}

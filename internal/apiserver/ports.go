@@ -47,7 +47,8 @@ type versions interface {
 	// Active fails with ml.CodeNotFound if no version is active.
 	Active(ctx context.Context) (ml.Version, error)
 	Version(ctx context.Context, name string) (ml.Version, error)
-	Versions(ctx context.Context, limit int) ([]ml.Version, error)
+	// Versions lists the newest and says how many there are.
+	Versions(ctx context.Context, limit int) ([]ml.Version, int64, error)
 }
 
 // activator changes which version is active and has people told of it. It is the store together

@@ -102,7 +102,7 @@ func (c *check) lookBack(ctx context.Context) {
 		}
 	}
 	c.report.ModelVersion = c.version.Name
-	if c.versions, c.versionsErr = c.opt.History.Versions(ctx, pastVersions); c.versionsErr != nil {
+	if c.versions, _, c.versionsErr = c.opt.History.Versions(ctx, pastVersions); c.versionsErr != nil {
 		c.versions = nil
 		c.failed("read the versions", c.versionsErr)
 	}

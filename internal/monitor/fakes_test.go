@@ -99,10 +99,10 @@ func (s *fakeStore) Active(context.Context) (ml.Version, error) {
 	return *s.active, nil
 }
 
-func (s *fakeStore) Versions(_ context.Context, limit int) ([]ml.Version, error) {
+func (s *fakeStore) Versions(_ context.Context, limit int) ([]ml.Version, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return newest(s.versions, limit), s.fail["Versions"]
+	return newest(s.versions, limit), int64(len(s.versions)), s.fail["Versions"]
 }
 
 func (s *fakeStore) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, int64, error) {

@@ -54,7 +54,7 @@ type history interface {
 	// Active has the error code ml.CodeNotFound while no version is active.
 	Active(ctx context.Context) (ml.Version, error)
 	// Versions and DriftHistory are newest first.
-	Versions(ctx context.Context, limit int) ([]ml.Version, error)
+	Versions(ctx context.Context, limit int) (versions []ml.Version, total int64, err error)
 	DriftHistory(ctx context.Context, limit int) (checks []ml.DriftReport, total int64, err error)
 	// Recent returns k columns of the n newest predictions, n at most limit, whose id is above sinceID.
 	Recent(ctx context.Context, version string, sinceID int64, limit, k int) (columns [][]float64, n int, err error)

@@ -38,7 +38,7 @@ func (r *Retrainer) Sweep(ctx context.Context) error {
 }
 
 func (r *Retrainer) sweepVersions(ctx context.Context) error {
-	versions, err := r.options.Versions.Versions(ctx, r.options.KeepVersions+sweepBatch)
+	versions, _, err := r.options.Versions.Versions(ctx, r.options.KeepVersions+sweepBatch)
 	if err != nil {
 		return fmt.Errorf("list the versions: %w", err)
 	}

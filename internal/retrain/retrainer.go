@@ -44,7 +44,7 @@ type catalogue interface {
 type versions interface {
 	Active(ctx context.Context) (ml.Version, error)
 	Version(ctx context.Context, name string) (ml.Version, error)
-	Versions(ctx context.Context, limit int) ([]ml.Version, error)
+	Versions(ctx context.Context, limit int) (newest []ml.Version, total int64, err error)
 	DeleteVersion(ctx context.Context, name string) error
 }
 

@@ -198,13 +198,13 @@ func (w *world) Version(_ context.Context, name string) (ml.Version, error) {
 	return ml.Version{}, ml.Errorf(ml.CodeNotFound, "there is no version %s", name)
 }
 
-func (w *world) Versions(_ context.Context, limit int) (found []ml.Version, err error) {
+func (w *world) Versions(_ context.Context, limit int) (found []ml.Version, total int64, err error) {
 	for _, v := range slices.Backward(w.versions) {
 		if len(found) < limit {
 			found = append(found, v)
 		}
 	}
-	return found, nil
+	return found, int64(len(w.versions)), nil
 }
 
 func (w *world) DeleteVersion(_ context.Context, name string) error {

@@ -109,7 +109,7 @@ func checkLegacyData(t *testing.T, s *store.Store) {
 
 func checkLegacyModels(t *testing.T, s *store.Store) {
 	t.Helper()
-	got, err := s.Versions(t.Context(), 10)
+	got, _, err := s.Versions(t.Context(), 10)
 	ok(t, err)
 	base := ml.Version{Status: ml.VersionReady, Schema: ml.GeneratedSchema(), DatasetIDs: []int64{}}
 	first, second := base, base

@@ -107,20 +107,19 @@ func readVersion(q *gorm.DB, missing string, args ...any) (ml.Version, error) {
 	return v, nil
 }
 
-// Versions reads the newest versions, newest first.
-func (s *Store) Versions(ctx context.Context, limit int) ([]ml.Version, error) {
-	var rows []modelRow
-	err := s.read.WithContext(ctx).Order("id DESC").Limit(cmp.Or(limit, defaultLimit)).Find(&rows).Error
+// Versions reads the newest versions, newest first, and how many there are.
+func (s *Store) Versions(ctx context.Context, limit int) ([]ml.Version, int64, error) {
+	rows, total, err := newest[modelRow](s.read.WithContext(ctx).Model(&modelRow{}), "id", limit)
 	if err != nil {
-		return nil, fmt.Errorf("store: read versions: %w", coded(err))
+		return nil, 0, fmt.Errorf("store: read versions: %w", coded(err))
 	}
 	out := make([]ml.Version, len(rows))
 	for i, r := range rows {
 		if out[i], err = r.version(); err != nil {
-			return nil, fmt.Errorf("store: read versions: %w", err)
+			return nil, 0, fmt.Errorf("store: read versions: %w", err)
 		}
 	}
-	return out, nil
+	return out, total, nil
 }
 
 // DeleteVersion removes the row of a version. The active version has CodeConflict.
