@@ -60,7 +60,7 @@ type Options struct {
 	StopPatience time.Duration
 
 	Registerer prometheus.Registerer // nil: no metrics
-	Logger     *slog.Logger          // slog.Default
+	Logger     *slog.Logger          // nil discards
 	Clock      func() time.Time      // time.Now
 }
 
@@ -73,7 +73,7 @@ func (o Options) withDefaults() Options {
 	o.AddressLogins = cmp.Or(o.AddressLogins, 30)
 	o.LingerPatience = cmp.Or(o.LingerPatience, 5*time.Second)
 	o.StopPatience = cmp.Or(o.StopPatience, 7*time.Second)
-	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

@@ -21,7 +21,7 @@ const maxLines = 500
 type rule func(*file) []string
 
 var rules = []rule{
-	importRule, environmentRule, sleepRule, initRule, registryRule, lengthRule,
+	importRule, environmentRule, sleepRule, initRule, registryRule, loggerRule, lengthRule,
 }
 
 // check returns every breach, sorted.
@@ -122,6 +122,20 @@ func registryRule(f *file) []string {
 		[]string{"DefaultRegisterer", "DefaultGatherer", "MustRegister", "Register", "Unregister"}, why)
 	out = append(out, uses(f, "github.com/prometheus/client_golang/prometheus/promhttp", []string{"Handler"}, why)...)
 	return append(out, usesUnless(f, "github.com/prometheus/client_golang/prometheus/promauto", []string{"With"}, why)...)
+}
+
+// loggerRule keeps packages from writing where nobody told them to: whoever wires them passes the logger.
+// An example may end by log.Fatal.
+func loggerRule(f *file) []string {
+	if f.test || owner(f.folder) == "cmd" || owner(f.folder) == "bench" || owner(f.folder) == "deploy" {
+		return nil
+	}
+	const why = "lines go to the *slog.Logger passed in, or to slog.DiscardHandler, never to the global one"
+	out := uses(f, "log/slog", []string{
+		"Default", "SetDefault", "With", "Log", "LogAttrs", "Debug", "DebugContext", "Info", "InfoContext",
+		"Warn", "WarnContext", "Error", "ErrorContext",
+	}, why)
+	return append(out, usesUnless(f, "log", []string{"New", "Logger"}, why)...)
 }
 
 // lengthRule keeps a file to one subject.

@@ -43,14 +43,14 @@ type Options struct {
 	CacheSize int
 	// Hashing is how many passwords are hashed at once: 2.
 	Hashing int
-	Logger  *slog.Logger // slog.Default
+	Logger  *slog.Logger // nil discards
 }
 
 func (o Options) withDefaults() Options {
 	o.Interval = cmp.Or(o.Interval, 500*time.Millisecond)
 	o.CacheSize = cmp.Or(o.CacheSize, 10_000)
 	o.Hashing = cmp.Or(o.Hashing, 2)
-	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
 }
 

@@ -55,14 +55,14 @@ type Options struct {
 	Alive func(builder string) (bool, error)
 	// BatchRows is how many generated rows are stored in one transaction; 0 means 20,000.
 	BatchRows  int
-	Logger     *slog.Logger          // slog.Default
+	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil: no metrics
 	Clock      func() time.Time      // time.Now
 }
 
 func (o Options) withDefaults() Options {
 	o.BatchRows = cmp.Or(o.BatchRows, 20_000)
-	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

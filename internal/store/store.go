@@ -34,7 +34,7 @@ type Options struct {
 	// NoTurnstile leaves the order of the processes that write to SQLite's busy wait, which lets a
 	// busy one starve the others. It is there to be measured: see docs/adr/0001.
 	NoTurnstile bool
-	// Logger takes what no caller can be told: slog.Default.
+	// Logger takes what no caller can be told; nil discards it.
 	Logger *slog.Logger
 	// Registerer takes the metrics; none are registered if it is nil.
 	Registerer prometheus.Registerer
@@ -47,7 +47,7 @@ func (o Options) withDefaults() Options {
 	o.BusyTimeout = cmp.Or(o.BusyTimeout, 5*time.Second)
 	o.Readers = cmp.Or(o.Readers, 4)
 	o.QueueSize = cmp.Or(o.QueueSize, 4096)
-	o.Logger = cmp.Or(o.Logger, slog.Default())
+	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
