@@ -1,4 +1,4 @@
--- The periodic check, what people were told, revoked tokens, and the audit's indices.
+-- The periodic check, what people were told, and revoked tokens.
 
 -- +goose Up
 ALTER TABLE drift_detections ADD COLUMN slot INTEGER;
@@ -32,12 +32,7 @@ CREATE TABLE token_revocations (
     expires_at TIMESTAMP NOT NULL
 );
 
-CREATE INDEX system_logs_event_type ON system_logs (event_type);
-CREATE INDEX system_logs_user ON system_logs (user_id);
-
 -- +goose Down
-DROP INDEX system_logs_user;
-DROP INDEX system_logs_event_type;
 DROP TABLE token_revocations;
 DROP TABLE notification_state;
 DROP TABLE check_slots;

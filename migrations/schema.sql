@@ -157,10 +157,6 @@ CREATE TABLE system_logs (
     created_at TIMESTAMP
 );
 
-CREATE INDEX system_logs_event_type ON system_logs (event_type);
-
-CREATE INDEX system_logs_user ON system_logs (user_id);
-
 CREATE TABLE token_revocations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     jti TEXT NOT NULL,

@@ -45,23 +45,9 @@ func (s *Store) Audit(ctx context.Context, e ml.AuditEntry) error {
 	return nil
 }
 
-// AuditFilter says which entries of the audit to read.
-type AuditFilter struct {
-	Limit     int    // 0 means 100
-	EventType string // empty means all
-	UserID    int64  // 0 means all
-}
-
-// AuditLog reads the newest entries, newest first, and how many match in all.
-func (s *Store) AuditLog(ctx context.Context, f AuditFilter) ([]ml.AuditEntry, int64, error) {
-	q := s.read.WithContext(ctx).Model(&auditRow{})
-	if f.EventType != "" {
-		q = q.Where("event_type = ?", f.EventType)
-	}
-	if f.UserID != 0 {
-		q = q.Where("user_id = ?", f.UserID)
-	}
-	rows, total, err := newest[auditRow](q, "id", f.Limit)
+// AuditLog reads the newest entries, newest first, and how many there are; limit 0 means 100.
+func (s *Store) AuditLog(ctx context.Context, limit int) ([]ml.AuditEntry, int64, error) {
+	rows, total, err := newest[auditRow](s.read.WithContext(ctx).Model(&auditRow{}), "id", limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read audit: %w", coded(err))
 	}

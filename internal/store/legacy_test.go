@@ -179,7 +179,7 @@ func checkLegacyLogs(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(wantTrainings, trainings); diff != "" {
 		t.Errorf("trainings (-want +got):\n%s", diff)
 	}
-	entries, total, err := s.AuditLog(t.Context(), store.AuditFilter{})
+	entries, total, err := s.AuditLog(t.Context(), 0)
 	ok(t, err)
 	wantEntries := []ml.AuditEntry{
 		{ID: 2, Level: "WARNING", Component: "flow", EventType: "drift", Message: "drift detected", Details: `{"value":0.3}`},

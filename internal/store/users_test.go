@@ -147,17 +147,13 @@ func TestAuditIsFiltered(t *testing.T) {
 		ok(t, s.Audit(ctx, e))
 	}
 	for _, c := range []struct {
-		filter store.AuditFilter
-		want   string
-		total  int64
+		limit int
+		want  string
 	}{
-		{store.AuditFilter{}, "321", 3},
-		{store.AuditFilter{Limit: 2}, "32", 3},
-		{store.AuditFilter{EventType: "login"}, "31", 2},
-		{store.AuditFilter{UserID: ann.ID}, "1", 1},
-		{store.AuditFilter{UserID: ann.ID, EventType: "retrain"}, "", 0},
+		{0, "321"},
+		{2, "32"},
 	} {
-		entries, total, err := s.AuditLog(ctx, c.filter)
+		entries, total, err := s.AuditLog(ctx, c.limit)
 		ok(t, err)
 		got := ""
 		for _, e := range entries {
@@ -166,8 +162,8 @@ func TestAuditIsFiltered(t *testing.T) {
 				t.Errorf("entry %s has no time", e.Message)
 			}
 		}
-		if got != c.want || total != c.total {
-			t.Errorf("%+v: %q of %d, want %q of %d", c.filter, got, total, c.want, c.total)
+		if got != c.want || total != 3 {
+			t.Errorf("limit %d: %q of %d, want %q of 3", c.limit, got, total, c.want)
 		}
 	}
 }

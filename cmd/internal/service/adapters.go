@@ -35,10 +35,3 @@ type records struct{ *store.Store }
 func (r records) Predictions(ctx context.Context, userID int64, limit int) ([]ml.LoggedPrediction, int64, error) {
 	return r.History(ctx, store.HistoryFilter{UserID: userID, Limit: limit})
 }
-
-// auditTrail gives the API its view of the audit trail.
-type auditTrail struct{ *store.Store }
-
-func (a auditTrail) AuditLog(ctx context.Context, limit int) ([]ml.AuditEntry, int64, error) {
-	return a.Store.AuditLog(ctx, store.AuditFilter{Limit: limit})
-}

@@ -54,7 +54,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		Queue:      p.Queue,
 		Progress:   p.Store,
 		Records:    records{p.Store},
-		Auditor:    auditTrail{p.Store},
+		Auditor:    p.Store,
 		Metrics:    promhttp.HandlerFor(p.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Checks:     p.checks(predictor),
 		Registerer: p.Registry,
