@@ -20,6 +20,7 @@ import (
 
 	"iacontinu/bench/harness"
 	"iacontinu/internal/api"
+	"iacontinu/internal/synth"
 )
 
 type options struct {
@@ -49,8 +50,8 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.bin, "bin", filepath.Join(root, "bin"), "folder of the platform's binaries")
 	flag.StringVar(&o.python, "python", filepath.Join(root, "bench", ".venv", "bin", "python"), "interpreter with bench/requirements.txt")
 	flag.Parse()
-	if o.rows < 1000 || o.rows > 1_000_000 || o.rounds < 1 {
-		return errors.New("-rows must be 1000 to 1000000 and -rounds 1 or more")
+	if o.rows < 1000 || o.rows > synth.MaxSamples || o.rounds < 1 {
+		return fmt.Errorf("-rows must be 1000 to %d and -rounds 1 or more", synth.MaxSamples)
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()

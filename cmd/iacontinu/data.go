@@ -11,6 +11,7 @@ import (
 
 	"iacontinu/cmd/internal/service"
 	"iacontinu/internal/datasets"
+	"iacontinu/internal/synth"
 )
 
 // maxBadRowsShown bounds how many bad rows of a file are listed one by one.
@@ -81,7 +82,7 @@ func splitList(text string) []string {
 // generate makes a dataset of generated rows.
 func generate(c *call, args []string) error {
 	var spec datasets.GenerateSpec
-	c.flags.IntVar(&spec.Samples, "samples", 1000, "number of rows, 1 to 1000000")
+	c.flags.IntVar(&spec.Samples, "samples", 1000, fmt.Sprintf("number of rows, 1 to %d", synth.MaxSamples))
 	c.flags.Uint64Var(&spec.Seed, "seed", 0, "same seed, same rows; 0 picks one")
 	c.flags.StringVar(&spec.Drift, "drift", "", "none, covariate, concept or label; empty follows the hour")
 	c.flags.Float64Var(&spec.Magnitude, "magnitude", 0, "how strong the drift is; 0 is its default")

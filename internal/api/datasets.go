@@ -9,7 +9,7 @@ const MaxUpload = 1 << 30
 // of the hour, its default magnitude, a new seed.
 type GenerateRequest struct {
 	Samples   int      `json:"samples,omitempty"`
-	Seed      *uint64  `json:"seed,omitempty" maximum:"9007199254740991" doc:"Equal requests with equal seeds give equal rows"`
+	Seed      *uint64  `json:"seed,omitempty" maximum:"9007199254740991" doc:"Equal requests with equal seeds give equal rows; 0 or left out: one is drawn, which the answer names"`
 	Drift     string   `json:"drift,omitempty" enum:"none,covariate,concept,label" doc:"Left out: covariate in an odd hour (UTC), none in an even one"`
 	Magnitude *float64 `json:"magnitude,omitempty" minimum:"0" maximum:"10" doc:"Strength in the unit of the drift's kind; left out: the kind's default"`
 }

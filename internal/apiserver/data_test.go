@@ -2,14 +2,17 @@ package apiserver
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/synth"
 )
 
 func TestGenerate(t *testing.T) {
@@ -31,13 +34,27 @@ func TestGenerate(t *testing.T) {
 		t.Errorf("audit entry %+v", e)
 	}
 
-	for range 2 {
-		if _, err := b.client(t, "user").Generate(t.Context(), api.GenerateRequest{}); err != nil {
-			t.Fatal(err)
-		}
+	got, err = b.client(t, "user").Generate(t.Context(), api.GenerateRequest{})
+	if err != nil || got.Seed != 42 {
+		t.Errorf("seed %d, %v; want the one that was drawn", got.Seed, err)
 	}
-	if g := b.generated[1]; g.Samples != 1000 || g.Drift != "" || g.Magnitude != 0 || g.Seed >= 1<<53 || g.Seed == b.generated[2].Seed {
-		t.Errorf("defaults %+v, then seed %d", g, b.generated[2].Seed)
+	if diff := cmp.Diff(Generate{Samples: 1000, Hour: 17}, b.generated[1]); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+// What the document says of the bounds is what the generator has.
+func TestGenerateRequestIsTheGenerators(t *testing.T) {
+	t.Parallel()
+	tag := func(field, key string) string {
+		f, _ := reflect.TypeFor[api.GenerateRequest]().FieldByName(field)
+		return f.Tag.Get(key)
+	}
+	if got, want := tag("Drift", "enum"), strings.Join([]string{synth.None, synth.Covariate, synth.Concept, synth.Label}, ","); got != want {
+		t.Errorf("kinds of drift %s, want %s", got, want)
+	}
+	if got, want := tag("Magnitude", "maximum"), fmt.Sprint(max(synth.MaxCovariate, synth.MaxConcept, synth.MaxLabel)); got != want {
+		t.Errorf("largest magnitude %s, want %s", got, want)
 	}
 }
 

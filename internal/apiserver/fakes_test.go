@@ -220,7 +220,7 @@ func (w *world) Datasets(_ context.Context, limit int) ([]ml.Dataset, int64, err
 func (w *world) Generate(_ context.Context, g Generate) (ml.Dataset, error) {
 	defer w.locked()()
 	w.generated = append(w.generated, g)
-	return ml.Dataset{ID: 7, Samples: g.Samples, Hour: g.Hour, CreatedAt: testNow, Schema: ml.GeneratedSchema()}, w.fail
+	return ml.Dataset{ID: 7, Samples: g.Samples, Seed: cmp.Or(g.Seed, 42), Hour: g.Hour, CreatedAt: testNow, Schema: ml.GeneratedSchema()}, w.fail
 }
 
 func (w *world) Import(_ context.Context, file io.Reader, i Import) (ml.Dataset, ImportReport, error) {

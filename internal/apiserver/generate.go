@@ -6,27 +6,21 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"iacontinu/internal/api"
-	"iacontinu/internal/ml"
 	"iacontinu/internal/synth"
 )
 
-// Bounds of a generated dataset, in rows.
-const (
-	minSamples     = 1
-	maxSamples     = 1_000_000
-	defaultSamples = 1000
-)
+// defaultSamples is the size of a generated dataset if none is asked for.
+const defaultSamples = 1000
 
 // generateRequest is api.GenerateRequest as the server reads it: samples may be a numeric string. A test
 // holds the other fields and their tags to it.
 type generateRequest struct {
 	Samples   sampleCount `json:"samples,omitzero"`
-	Seed      *uint64     `json:"seed,omitempty" maximum:"9007199254740991" doc:"Equal requests with equal seeds give equal rows"`
+	Seed      *uint64     `json:"seed,omitempty" maximum:"9007199254740991" doc:"Equal requests with equal seeds give equal rows; 0 or left out: one is drawn, which the answer names"`
 	Drift     string      `json:"drift,omitempty" enum:"none,covariate,concept,label" doc:"Left out: covariate in an odd hour (UTC), none in an even one"`
 	Magnitude *float64    `json:"magnitude,omitempty" minimum:"0" maximum:"10" doc:"Strength in the unit of the drift's kind; left out: the kind's default"`
 }
@@ -34,27 +28,27 @@ type generateRequest struct {
 // sampleCount is a whole number, or the same in a string. It never fails to decode: what is wrong
 // with it is told together with all else that is wrong, by Resolve.
 type sampleCount struct {
-	n       int
-	given   json.RawMessage
-	problem string
+	n     int
+	given json.RawMessage
+	wrong error
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *sampleCount) UnmarshalJSON(b []byte) error {
 	*c = sampleCount{given: append(json.RawMessage(nil), b...)}
 	v, err := parseNumber(b)
-	if err != nil || v != math.Trunc(v) || v < minSamples || v > maxSamples {
-		c.problem = fmt.Sprintf("must be a whole number from %d to %d", minSamples, maxSamples)
-		return nil
+	if err != nil || v != math.Trunc(v) || math.Abs(v) > math.MaxInt32 {
+		v = -1 // as wrong as what is no number
 	}
 	c.n = int(v)
+	c.wrong = synth.CheckSamples(c.n)
 	return nil
 }
 
 // Schema implements huma.SchemaProvider. Without a type the bounds hold for numbers and the pattern
 // for strings, as JSON Schema has it.
 func (sampleCount) Schema(huma.Registry) *huma.Schema {
-	low, high := float64(minSamples), float64(maxSamples)
+	low, high := 1.0, float64(synth.MaxSamples)
 	return &huma.Schema{
 		Description: "How many rows: a whole number, or the same in a string",
 		Minimum:     &low, Maximum: &high, Pattern: "^ *[0-9]+ *$", Default: defaultSamples, Examples: []any{defaultSamples},
@@ -63,10 +57,11 @@ func (sampleCount) Schema(huma.Registry) *huma.Schema {
 
 // Resolve implements huma.ResolverWithPath.
 func (c *sampleCount) Resolve(_ huma.Context, at *huma.PathBuffer) []error {
-	if c.problem == "" {
+	var wrong *synth.FieldError
+	if !errors.As(c.wrong, &wrong) {
 		return nil
 	}
-	return []error{&huma.ErrorDetail{Location: at.String(), Message: c.problem, Value: excerpt(c.given)}}
+	return []error{&huma.ErrorDetail{Location: at.String(), Message: wrong.Message, Value: excerpt(c.given)}}
 }
 
 // rows is the number asked for, or the default.
@@ -95,42 +90,17 @@ func (s *Server) generate(ctx context.Context, in *maybe[generateRequest]) (*wit
 	}
 	if body.Seed != nil {
 		g.Seed = *body.Seed
-	} else {
-		g.Seed = rand.Uint64() >> 11 // 53 bits, which JSON keeps
-	}
-	if err := checkSpec(g); err != nil {
-		return nil, err
 	}
 	d, err := s.opt.Datasets.Generate(ctx, g)
 	if err != nil {
 		return nil, err
 	}
 	err = s.audit(ctx, "generate", fmt.Sprintf("dataset %d of %d rows generated", d.ID, d.Samples),
-		map[string]any{"generation_id": d.ID, "samples": d.Samples, "seed": g.Seed, "drift": g.Drift})
+		map[string]any{"generation_id": d.ID, "samples": d.Samples, "seed": d.Seed, "drift": g.Drift})
 	if err != nil {
 		return nil, err
 	}
 	return &with[api.GenerateResponse]{api.GenerateResponse{
-		GenerationID: d.ID, SamplesCreated: d.Samples, Timestamp: s.now(), Seed: g.Seed, Drift: g.Drift, HourGenerated: d.Hour,
+		GenerationID: d.ID, SamplesCreated: d.Samples, Timestamp: s.now(), Seed: d.Seed, Drift: g.Drift, HourGenerated: d.Hour,
 	}}, nil
-}
-
-// checkSpec refuses what goes not together, such as a magnitude without a drift.
-func checkSpec(g Generate) error {
-	err := synth.Spec{Seed: g.Seed, Hour: g.Hour, Drift: g.Drift, Magnitude: g.Magnitude}.Validate()
-	if err == nil {
-		return nil
-	}
-	all := []error{err}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		all = joined.Unwrap()
-	}
-	var fields []ml.FieldError
-	for _, e := range all {
-		var f *synth.FieldError
-		if errors.As(e, &f) {
-			fields = append(fields, ml.FieldError{Location: "body." + f.Field, Message: f.Message, Value: f.Value})
-		}
-	}
-	return invalidBody(fields...)
 }

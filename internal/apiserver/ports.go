@@ -77,7 +77,7 @@ type datasets interface {
 // Generate says which rows to generate.
 type Generate struct {
 	Samples   int
-	Seed      uint64
+	Seed      uint64  // 0: one is drawn
 	Hour      int     // of the day, UTC
 	Drift     string  // empty: follows the hour
 	Magnitude float64 // 0: the kind's default

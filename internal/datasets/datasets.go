@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/synth"
 )
 
 // builds is the part of the store that a dataset is made with.
@@ -79,8 +80,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("datasets: Options.Builder must be the id of a process, not %q", o.Builder)
 	case o.Alive == nil:
 		return errors.New("datasets: Options.Alive is required")
-	case o.BatchRows < 1 || o.BatchRows > MaxSamples:
-		return fmt.Errorf("datasets: Options.BatchRows is %d, want 1 to %d", o.BatchRows, MaxSamples)
+	case o.BatchRows < 1 || o.BatchRows > synth.MaxSamples:
+		return fmt.Errorf("datasets: Options.BatchRows is %d, want 1 to %d", o.BatchRows, synth.MaxSamples)
 	}
 	return nil
 }

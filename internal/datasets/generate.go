@@ -14,16 +14,13 @@ import (
 	"iacontinu/internal/tabular"
 )
 
-// MaxSamples is the greatest number of rows that can be generated at once.
-const MaxSamples = 1_000_000
-
 // maxSeed is the greatest seed drawn: every JSON reader holds it exactly, so that a caller can ask
 // for the same rows again.
 const maxSeed = 1<<53 - 1
 
 // GenerateSpec says which rows to draw; see package synth for what they mean.
 type GenerateSpec struct {
-	Samples int // 1 to MaxSamples
+	Samples int // 1 to synth.MaxSamples
 	// Seed chooses the stream; 0 draws one, which is recorded with the dataset.
 	Seed uint64
 	// Hour is the hour of the day, UTC; nil means the present one.
@@ -50,7 +47,7 @@ func (d *Datasets) Generate(ctx context.Context, spec GenerateSpec, progress fun
 		ds.Hour = *spec.Hour
 	}
 	rows := synth.Spec{Seed: ds.Seed, Hour: ds.Hour, Drift: spec.Drift, Magnitude: spec.Magnitude}
-	if err := invalidSpec(spec.Samples, rows.Validate()); err != nil {
+	if err := invalidSpec(errors.Join(synth.CheckSamples(spec.Samples), rows.Validate())); err != nil {
 		return ml.Dataset{}, err
 	}
 	if done, found, err := d.ofJob(ctx, spec.JobID); err != nil || found {
@@ -73,13 +70,8 @@ func (d *Datasets) Generate(ctx context.Context, spec GenerateSpec, progress fun
 }
 
 // invalidSpec names every wrong field of a request for generated rows.
-func invalidSpec(samples int, err error) error {
+func invalidSpec(err error) error {
 	var fields []ml.FieldError
-	if samples < 1 || samples > MaxSamples {
-		fields = append(fields, ml.FieldError{
-			Location: "body.samples", Message: fmt.Sprintf("must be 1 to %d", MaxSamples), Value: samples,
-		})
-	}
 	for _, e := range unjoin(err) {
 		f := ml.FieldError{Location: "body", Message: e.Error()}
 		var field *synth.FieldError
@@ -99,10 +91,15 @@ func unjoin(err error) []error {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
 	}
-	return []error{err}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, unjoin(e)...)
+	}
+	return all
 }
 
 // ofJob finds the dataset that the job has made. What it left half made is removed.

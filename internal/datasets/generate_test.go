@@ -99,8 +99,9 @@ func TestGenerateRefuses(t *testing.T) {
 		{GenerateSpec{}, []string{"body.samples"}},
 		{GenerateSpec{Samples: -1}, []string{"body.samples"}},
 		{GenerateSpec{Samples: 1_000_000_000}, []string{"body.samples"}},
-		{GenerateSpec{Samples: MaxSamples + 1, Drift: "sideways"}, []string{"body.samples", "body.drift"}},
+		{GenerateSpec{Samples: synth.MaxSamples + 1, Drift: "sideways"}, []string{"body.samples", "body.drift"}},
 		{GenerateSpec{Samples: 1, Drift: synth.Label, Magnitude: 3}, []string{"body.magnitude"}},
+		{GenerateSpec{Samples: 1, Magnitude: 0.3}, []string{"body.magnitude"}},
 	} {
 		_, err := b.Generate(t.Context(), c.spec, nil)
 		var coded *ml.Error

@@ -93,6 +93,8 @@ func TestWrongInput(t *testing.T) {
 		{"samples -1", generate, user, `{"samples":-1}`, 422, "body.samples"},
 		{"samples 1e9", generate, user, `{"samples":1000000000}`, 422, "body.samples"},
 		{"two wrong at once", generate, user, `{"samples":0,"drift":"sideways"}`, 422, "body.drift"},
+		{"more drift than there is", generate, user, `{"drift":"label","magnitude":0.46}`, 422, "body.magnitude"},
+		{"a magnitude of nothing", generate, user, `{"magnitude":0.3}`, 422, "body.magnitude"},
 	} {
 		status, problem, text := ask(t, http.MethodPost, p.url+tt.path, tt.token, jsonType, strings.NewReader(tt.body))
 		if status != tt.status || !strings.Contains(text, tt.says) || problem.RequestID == "" {

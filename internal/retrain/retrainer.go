@@ -15,13 +15,13 @@ import (
 
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/synth"
 )
 
 const (
 	defaultWindow       = 100_000
 	maxWindow           = 100_000_000
 	defaultSamples      = 1000
-	maxSamples          = 1_000_000
 	defaultKeepVersions = 50
 	defaultKeepDatasets = 100
 )
@@ -136,7 +136,7 @@ func (o Options) validate() error {
 		value, low, high int
 	}{
 		{"TrainingWindow", o.TrainingWindow, minRows, maxWindow},
-		{"Samples", o.Samples, minRows, maxSamples},
+		{"Samples", o.Samples, minRows, synth.MaxSamples},
 		{"KeepVersions", o.KeepVersions, 1, math.MaxInt},
 		{"KeepDatasets", o.KeepDatasets, 1, math.MaxInt},
 	} {

@@ -33,6 +33,17 @@ const (
 	MaxLabel     = 0.45    // so that one row of twenty is still of class 0
 )
 
+// MaxSamples is the greatest number of rows of one dataset.
+const MaxSamples = 1_000_000
+
+// CheckSamples returns a [FieldError] unless so many rows may be drawn at once.
+func CheckSamples(n int) error {
+	if n < 1 || n > MaxSamples {
+		return &FieldError{"samples", fmt.Sprintf("must be a whole number from 1 to %d", MaxSamples), n}
+	}
+	return nil
+}
+
 // Spec says which data to draw. Its zero value is the documented data at midnight with seed 0.
 type Spec struct {
 	// Seed chooses the stream: equal specs give equal rows. Zero is a seed too.
@@ -46,9 +57,9 @@ type Spec struct {
 	Magnitude float64
 }
 
-// FieldError says which field of a Spec is wrong and what it may be.
+// FieldError says which field of a request for rows is wrong and what it may be.
 type FieldError struct {
-	Field   string // hour, drift or magnitude
+	Field   string // samples, hour, drift or magnitude
 	Message string
 	Value   any
 }
