@@ -10,7 +10,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
@@ -98,11 +97,8 @@ func importSpec(fields map[string]string, where string) (Import, error) {
 	case len(i.Target) > most:
 		wrong = append(wrong, ml.FieldError{Location: where + ".target", Message: fmt.Sprintf("must have at most %d bytes", most)})
 	}
-	switch {
-	case len(i.Name) > most:
-		wrong = append(wrong, ml.FieldError{Location: where + ".name", Message: fmt.Sprintf("must have at most %d bytes", most)})
-	case strings.ContainsFunc(i.Name, unicode.IsControl):
-		wrong = append(wrong, ml.FieldError{Location: where + ".name", Message: "must not have control characters"})
+	if fault := ml.NameFault(i.Name); fault != "" {
+		wrong = append(wrong, ml.FieldError{Location: where + ".name", Message: fault})
 	}
 	if given := fields["skip_bad"]; given != "" {
 		var err error

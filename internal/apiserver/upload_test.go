@@ -92,6 +92,11 @@ func TestUploadForms(t *testing.T) {
 		{"two files", "?target=y", []string{"file", "@" + csv, "file", "@" + csv}, Import{}, "body.file"},
 		{"no target", "", []string{"file", "@" + csv}, Import{}, "body.target"},
 		{"no file", "?target=y", []string{"note", "x"}, Import{}, "body.file"},
+		{"a name of two lines", "?target=y", []string{"name", "a\nb", "file", "@" + csv}, Import{}, "body.name"},
+		{"a name that turns the text around", "?target=y", []string{"name", "a\u202eb", "file", "@" + csv}, Import{}, "body.name"},
+		{"a name that ends in a blank", "?target=y", []string{"name", "a ", "file", "@" + csv}, Import{}, "body.name"},
+		{"a name in the query", "?target=y&name=%1b[2J", []string{"file", "@" + csv}, Import{}, "body.name"},
+		{"a name of two words", "?target=y&name=mes%20donn%C3%A9es", []string{"file", "@" + csv}, Import{Name: "mes données", Target: "y"}, ""},
 		{"skip_bad perhaps", "?target=y&skip_bad=perhaps", []string{"file", "@" + csv}, Import{}, "body.skip_bad"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -23,6 +23,8 @@ func TestRegisterRefusesWhatIsNoAccount(t *testing.T) {
 		{ml.User{Username: "bad name\nx", Email: "nonsense", Role: "boss"}, []string{"body.username", "body.email", "body.role"}},
 		{ml.User{Username: "eve", Email: "Eve <eve@x.example>"}, []string{"body.email"}},
 		{ml.User{Username: "flow", Email: "f@x.example", Role: ml.RoleService}, []string{"body.role"}},
+		{ml.User{Username: " ann", Email: "h@x.example"}, []string{"body.username"}},
+		{ml.User{Username: "ann\n", Email: "i@x.example"}, []string{"body.username"}},
 		{ml.User{Username: strings.Repeat("n", 65), Email: "g@x.example"}, []string{"body.username"}},
 	} {
 		_, err := b.Register(t.Context(), tt.user, "correct horse")

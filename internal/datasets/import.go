@@ -13,7 +13,7 @@ import (
 
 // ImportSpec says how a CSV file becomes a dataset.
 type ImportSpec struct {
-	// Name is the name of the file, for people.
+	// Name is the name of the file, for people; ml.NameFault judges it.
 	Name string
 	// Target is the name of the column with the two classes. Required.
 	Target string
@@ -44,6 +44,12 @@ func (d *Datasets) Import(ctx context.Context, r io.Reader, spec ImportSpec) (ml
 		return ml.Dataset{}, ImportReport{}, &ml.Error{
 			Code: ml.CodeInvalid, Message: "a file can't be imported without a target",
 			Fields: []ml.FieldError{{Location: "target", Message: "must name the column with the two classes"}},
+		}
+	}
+	if fault := ml.NameFault(spec.Name); fault != "" {
+		return ml.Dataset{}, ImportReport{}, &ml.Error{
+			Code: ml.CodeInvalid, Message: "a file can't be imported by this name",
+			Fields: []ml.FieldError{{Location: "name", Message: fault}},
 		}
 	}
 	now := d.o.Clock().UTC()

@@ -102,6 +102,24 @@ func TestImportRefusesABadRow(t *testing.T) {
 	b.mustBeEmpty(t)
 }
 
+func TestImportRefusesNamesThatAreNone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for name, fits := range map[string]bool{
+		"": true, "flowers 2026, été.csv": true, strings.Repeat("x", 200): true, strings.Repeat("x", 201): false,
+		"a\x00": false, "a\tb": false, "\x1b[31mred": false, "\u0085": false, "a\u200bb": false, "\xff": false, " a": false, "a ": false, " ": false,
+	} {
+		_, _, err := b.Import(t.Context(), strings.NewReader("a,y\n1,no\n2,yes\n"), ImportSpec{Name: name, Target: "y"})
+		if (err == nil) != fits {
+			t.Errorf("name %q: %v", name, err)
+		}
+		var coded *ml.Error
+		if err != nil && (!errors.As(err, &coded) || coded.Code != ml.CodeInvalid || coded.Fields[0].Location != "name") {
+			t.Errorf("name %q: %v, want an error that names the field", name, err)
+		}
+	}
+}
+
 func TestImportSkipsBadRows(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

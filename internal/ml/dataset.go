@@ -1,6 +1,11 @@
 package ml
 
-import "time"
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
 
 // DatasetState tells whether all rows of a dataset are there.
 type DatasetState string
@@ -19,6 +24,20 @@ const (
 	SourceGenerated DatasetSource = "generated"
 	SourceImported  DatasetSource = "imported"
 )
+
+// NameFault says what is wrong with the name of a dataset, empty if nothing is. Names stand in lists,
+// logs and terminals, where they must not pass for anything else. A dataset need not have one.
+func NameFault(name string) string {
+	switch {
+	case len(name) > 200:
+		return "must have at most 200 bytes"
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }):
+		return "must have printable characters only"
+	case strings.TrimSpace(name) != name:
+		return "must not begin or end with a blank"
+	}
+	return ""
+}
 
 // Dataset is a catalogued set of rows of one schema.
 type Dataset struct {
