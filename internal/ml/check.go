@@ -13,6 +13,7 @@ const (
 	ActionRetrainFailed     CheckAction = "retrain_failed"      // the retraining ended in an error
 	ActionRetrainStarted    CheckAction = "retrain_started"     // still running when the check ended
 	ActionCooldown          CheckAction = "cooldown"            // drift, but retrained a short while ago
+	ActionNewDataNeeded     CheckAction = "new_data_needed"     // drift that retraining on the data there is does not end
 	ActionHealthCheckFailed CheckAction = "health_check_failed" // the API did not answer well
 )
 

@@ -74,15 +74,15 @@ func (c *check) run(ctx context.Context) error {
 		c.metrics.drift.Inc()
 	}
 
-	hold := c.holdBack()
+	held := c.holdBack(ctx)
 	if decided {
-		c.tell(ctx, c.driftEvent(hold))
+		c.tell(ctx, c.driftEvent(held))
 	}
 	switch {
 	case !c.report.Drift:
-	case hold != "":
-		c.report.Action = ml.ActionCooldown
-		c.note("%s", hold)
+	case held.why != "":
+		c.report.Action = held.action
+		c.note("%s", held.why)
 	default:
 		c.retrain(ctx)
 	}

@@ -304,6 +304,7 @@ func TestOptions(t *testing.T) {
 	}{
 		{"defaults", func(*Options) {}, ""},
 		{"no API", func(o *Options) { o.API = nil }, "required"},
+		{"no datasets", func(o *Options) { o.NewestDatasets = nil }, "required"},
 		{"no reference", func(o *Options) { o.Reference = nil }, "required"},
 		{"short interval", func(o *Options) { o.Interval = time.Second - 1 }, "Interval must be at least 1s"},
 		{"detector", func(o *Options) { o.Detector = "coin" }, "Detector must be random or statistical"},

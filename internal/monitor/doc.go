@@ -8,7 +8,9 @@
 //	    |                           against the window pinned to the active version)
 //	 3 below 0.5 is drift ------- no -------------------------------> none
 //	    |                          (statistical: significant and large enough; in the
-//	    |                           cooldown after a retraining ------> cooldown)
+//	    |                           cooldown after a retraining ------> cooldown;
+//	    |                           where the last retraining did not
+//	    |                           end it and no data came since ----> new_data_needed)
 //	 4 retrain, by the API -------------------------> retrained, retrain_rejected,
 //	    |                                             retrain_failed, retrain_started
 //	 5 tell people of what changed

@@ -13,6 +13,7 @@ import (
 const (
 	stateDrift    = "drift"
 	stateStable   = "stable"
+	stateNeedy    = "new_data_needed"
 	stateUp       = "up"
 	stateDown     = "down"
 	stateOK       = "ok"
@@ -75,6 +76,8 @@ func stateAfter(r ml.DriftReport, topic ml.EventTopic) string {
 		switch {
 		case failed || r.Method == Statistical && len(r.Details.Scores) == 0:
 			return "" // it could not be told
+		case r.Action == ml.ActionNewDataNeeded:
+			return stateNeedy
 		case r.Drift:
 			return stateDrift
 		default:
@@ -111,18 +114,20 @@ func (c *check) healthUp() ml.Event {
 		"The periodic check gets healthy answers again.")
 }
 
-// driftEvent tells what was decided. hold is why no retraining follows drift, empty if one does.
-func (c *check) driftEvent(hold string) ml.Event {
+// driftEvent tells what was decided.
+func (c *check) driftEvent(held heldBack) ml.Event {
 	r := c.report
 	var e ml.Event
-	if r.Drift {
-		next := "A retraining follows."
-		if hold != "" {
-			next = "There is " + hold + "."
-		}
-		e = c.event(ml.EventDrift, stateDrift, ml.SeverityDrift, "Drift detected", c.whyDrift()+" "+next)
-	} else {
+	switch {
+	case !r.Drift:
 		e = c.event(ml.EventDrift, stateStable, ml.SeveritySuccess, "No drift any more", c.whyStable())
+	case held.action == ml.ActionNewDataNeeded:
+		e = c.event(ml.EventDrift, stateNeedy, ml.SeverityDrift, "Retraining does not end the drift",
+			c.whyDrift()+" There is "+held.why+".")
+	case held.why != "":
+		e = c.event(ml.EventDrift, stateDrift, ml.SeverityDrift, "Drift detected", c.whyDrift()+" There is "+held.why+".")
+	default:
+		e = c.event(ml.EventDrift, stateDrift, ml.SeverityDrift, "Drift detected", c.whyDrift()+" A retraining follows.")
 	}
 	value := ml.EventField{Name: "Random number", Value: fmt.Sprintf("%.3f (drift below %.3g)", r.TriggerValue, r.Threshold)}
 	if r.Method == Statistical {

@@ -24,7 +24,7 @@ func TestEventTexts(t *testing.T) {
 			"drift, drawn",
 			func(c *check) ml.Event {
 				c.report.Drift, c.report.TriggerValue, c.report.Threshold = true, 0.3124, 0.5
-				return c.driftEvent("")
+				return c.driftEvent(heldBack{})
 			},
 			ml.Event{
 				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
@@ -45,7 +45,7 @@ func TestEventTexts(t *testing.T) {
 					{Feature: "age", KS: 0.05, PSI: 0.01, PValue: 1e-20},
 					{Feature: "income", KS: 0.2, PSI: 0.31, PValue: 1e-9, Drift: true},
 				}
-				return c.driftEvent("no retraining, because the last one was 3m0s ago (cooldown 10m0s)")
+				return c.driftEvent(heldBack{ml.ActionCooldown, "no retraining, because the last one was 3m0s ago (cooldown 10m0s)"})
 			},
 			ml.Event{
 				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
@@ -66,7 +66,7 @@ func TestEventTexts(t *testing.T) {
 				c.report.Method, c.report.Drift = Statistical, true
 				c.report.Details.Rows = 2000
 				c.report.Details.Scores = []ml.FeatureScore{{Feature: "a", KS: 0.4, Drift: true}, {Feature: "b", KS: 0.9, Drift: true}}
-				e := c.driftEvent("")
+				e := c.driftEvent(heldBack{})
 				e.Fields = nil
 				return e
 			},
@@ -79,7 +79,7 @@ func TestEventTexts(t *testing.T) {
 			"stable, drawn",
 			func(c *check) ml.Event {
 				c.report.TriggerValue, c.report.Threshold = 0.71, 0.5
-				e := c.driftEvent("")
+				e := c.driftEvent(heldBack{})
 				e.Fields = nil
 				return e
 			},
@@ -92,7 +92,7 @@ func TestEventTexts(t *testing.T) {
 			"stable, measured",
 			func(c *check) ml.Event {
 				c.report.Method, c.report.Details.Rows = Statistical, 2000
-				e := c.driftEvent("")
+				e := c.driftEvent(heldBack{})
 				e.Fields = nil
 				return e
 			},

@@ -58,6 +58,7 @@ type fakeStore struct {
 	versions []ml.Version // oldest first
 	checks   []ml.DriftReport
 	rows     []ml.LoggedPrediction // by id
+	sets     []ml.Dataset          // of the active schema, oldest first
 	fail     map[string]error      // by method
 }
 
@@ -109,6 +110,12 @@ func (s *fakeStore) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return newest(s.checks, limit), int64(len(s.checks)), s.fail["DriftHistory"]
+}
+
+func (s *fakeStore) NewestDatasets(_ context.Context, _ string, limit int) ([]ml.Dataset, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return newest(s.sets, limit), s.fail["NewestDatasets"]
 }
 
 func newest[T any](oldestFirst []T, limit int) []T {
@@ -244,6 +251,7 @@ func setup(t testing.TB, o Options) *bundle {
 			return normalColumns(99, 2000, 0, 0), nil
 		}
 	}
+	o.NewestDatasets = b.store.NewestDatasets
 	if o.Clock == nil {
 		o.Clock = func() time.Time { return b.now }
 	}

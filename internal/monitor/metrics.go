@@ -53,7 +53,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	}
 	for _, outcome := range []ml.CheckAction{
 		ml.ActionNone, ml.ActionRetrained, ml.ActionRetrainRejected, ml.ActionRetrainFailed, ml.ActionRetrainStarted,
-		ml.ActionCooldown, ml.ActionHealthCheckFailed, outcomeError, outcomeSlotTaken,
+		ml.ActionCooldown, ml.ActionNewDataNeeded, ml.ActionHealthCheckFailed, outcomeError, outcomeSlotTaken,
 	} {
 		m.checks.WithLabelValues(string(outcome)) // a rate needs the zero before the one
 	}

@@ -97,7 +97,7 @@ func (m *Monitor) tick(ctx context.Context, slot int64) {
 		return // it never came to an end
 	}
 	level := slog.LevelInfo
-	if r.Action == ml.ActionHealthCheckFailed || r.Action == ml.ActionRetrainFailed {
+	if r.Action == ml.ActionHealthCheckFailed || r.Action == ml.ActionRetrainFailed || r.Action == ml.ActionNewDataNeeded {
 		level = slog.LevelWarn
 	}
 	log.Log(ctx, level, "checked", "action", r.Action, "drift", r.Drift, "method", r.Method,

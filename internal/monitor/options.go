@@ -72,7 +72,7 @@ type messenger interface {
 	EnqueueNotify(ctx context.Context, e ml.Event) error
 }
 
-// Options are the parts and settings of a Monitor. The first five are required.
+// Options are the parts and settings of a Monitor. The first six are required.
 type Options struct {
 	API       apiClient
 	History   history
@@ -81,6 +81,8 @@ type Options struct {
 	// Reference returns the window pinned to a version, k columns; the error has the code
 	// ml.CodeNotFound if none is.
 	Reference func(ctx context.Context, version string) ([][]float64, error)
+	// NewestDatasets are the ready datasets of a schema, newest first.
+	NewestDatasets func(ctx context.Context, schemaKey string, limit int) ([]ml.Dataset, error)
 
 	// Interval is the time between two checks, at least one second. Ticks are multiples of it since 1970.
 	Interval time.Duration
@@ -143,8 +145,8 @@ func (o Options) validate() error {
 			errs = append(errs, fmt.Errorf("monitor: "+format, args...))
 		}
 	}
-	must(o.API != nil && o.History != nil && o.Record != nil && o.Messenger != nil && o.Reference != nil,
-		"API, History, Record, Messenger and Reference are required")
+	must(o.API != nil && o.History != nil && o.Record != nil && o.Messenger != nil && o.Reference != nil && o.NewestDatasets != nil,
+		"API, History, Record, Messenger, Reference and NewestDatasets are required")
 	must(o.Interval >= time.Second, "Interval must be at least 1s, not %v", o.Interval)
 	must(o.Detector == Random || o.Detector == Statistical, "Detector must be %s or %s, not %q", Random, Statistical, o.Detector)
 	must(o.Threshold > 0 && o.Threshold < 1, "Threshold must be between 0 and 1, not %v", o.Threshold)

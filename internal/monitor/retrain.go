@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"iacontinu/internal/ml"
@@ -15,22 +16,29 @@ var retrainActions = map[ml.CheckAction]bool{
 	ml.ActionRetrainStarted:  true,
 }
 
-// holdBack says why the drift that was found leads to no retraining now, empty if it does. The random
-// detector never holds back: the documented flow has no cooldown.
-func (c *check) holdBack() string {
+// heldBack is why drift leads to no retraining now, and the action to record; zero if it does.
+type heldBack struct {
+	action ml.CheckAction
+	why    string
+}
+
+// holdBack decides whether the drift that was found leads to a retraining. The random detector never
+// holds back: the documented flow has no cooldown, and its draws say nothing about the data.
+func (c *check) holdBack(ctx context.Context) heldBack {
 	if !c.report.Drift || c.opt.Detector == Random {
-		return ""
+		return heldBack{}
 	}
 	latest, known := c.latestRetraining()
-	if !known {
-		return "no retraining, because it is not known when the last one was"
+	switch {
+	case !known:
+		return heldBack{ml.ActionCooldown, "no retraining, because it is not known when the last one was"}
+	case c.futile(ctx):
+		return heldBack{ml.ActionNewDataNeeded, "no retraining, because the last one for drift did not end it and no data came since; " + c.advice()}
+	case latest.IsZero():
+		return heldBack{}
 	}
-	if latest.IsZero() {
-		return ""
-	}
-	now := c.opt.Clock()
-	return "no retraining, because the last one was " + now.Sub(latest).Round(time.Second).String() +
-		" ago (cooldown " + c.opt.Cooldown.String() + ")"
+	return heldBack{ml.ActionCooldown, "no retraining, because the last one was " +
+		c.opt.Clock().Sub(latest).Round(time.Second).String() + " ago (cooldown " + c.opt.Cooldown.String() + ")"}
 }
 
 // latestRetraining is the latest time within the cooldown at which a version was trained or
@@ -79,9 +87,15 @@ func (c *check) retrain(ctx context.Context) {
 		c.note("the retraining goes on")
 	case result.Verdict == ml.VerdictActivated:
 		c.report.Action, d.NewVersion = ml.ActionRetrained, result.Candidate
+		if c.opt.Detector == Statistical && len(result.DatasetIDs) > 0 && slices.Equal(result.DatasetIDs, c.version.DatasetIDs) {
+			c.note("the new version learnt from the same data as the one before; if the drift goes on, %s", c.advice())
+		}
 		c.tell(ctx, c.retrainOK(*result))
 	default:
 		c.report.Action, d.NewVersion = ml.ActionRetrainRejected, result.Candidate
+		if c.opt.Detector == Statistical {
+			c.note("the candidate was rejected and the drift stays; %s", c.advice())
+		}
 		c.tell(ctx, c.retrainRejected(*result))
 	}
 }

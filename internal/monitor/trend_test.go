@@ -164,6 +164,7 @@ func TestMetrics(t *testing.T) {
 iacontinu_checks_total{outcome="cooldown"} 0
 iacontinu_checks_total{outcome="error"} 0
 iacontinu_checks_total{outcome="health_check_failed"} 0
+iacontinu_checks_total{outcome="new_data_needed"} 0
 iacontinu_checks_total{outcome="none"} 1
 iacontinu_checks_total{outcome="retrain_failed"} 0
 iacontinu_checks_total{outcome="retrain_rejected"} 0

@@ -20,16 +20,17 @@ func NewFlow(p *Platform, c FlowSettings, apiURL string) (*monitor.Monitor, erro
 		return nil, err
 	}
 	return monitor.New(monitor.Options{
-		API:        checkedAPI{client},
-		History:    p.Store,
-		Record:     p.Store,
-		Messenger:  p.Queue,
-		Reference:  p.reference,
-		Interval:   time.Duration(c.Interval),
-		Detector:   c.Detector,
-		Cooldown:   c.cooldown(),
-		Logger:     p.Log,
-		Registerer: p.Registry,
+		API:            checkedAPI{client},
+		History:        p.Store,
+		Record:         p.Store,
+		Messenger:      p.Queue,
+		Reference:      p.reference,
+		NewestDatasets: p.Store.NewestDatasets,
+		Interval:       time.Duration(c.Interval),
+		Detector:       c.Detector,
+		Cooldown:       c.cooldown(),
+		Logger:         p.Log,
+		Registerer:     p.Registry,
 	})
 }
 
