@@ -22,6 +22,7 @@ func importCSV(c *call, args []string) error {
 	target := c.flags.String("target", "", "name of the column to predict; it must hold two different values")
 	name := c.flags.String("name", "", "name shown in the catalogue (the file's name)")
 	ignore := c.flags.String("ignore", "", "names of columns to leave out, separated by commas")
+	decimal := c.flags.String("decimal", "", `what stands before the fraction of numbers, "." or ","; left out: found out from the file`)
 	skipBad := c.flags.Bool("skip-bad", false, "leave bad rows out and list them, instead of refusing the file")
 	files, err := c.parse(args, 1, 1)
 	if err != nil {
@@ -29,6 +30,10 @@ func importCSV(c *call, args []string) error {
 	}
 	if *target == "" {
 		return fmt.Errorf("--target is required: the column to predict: %w", errUsage)
+	}
+	sign, err := decimalSign(*decimal)
+	if err != nil {
+		return err
 	}
 	file, err := os.Open(files[0])
 	if err != nil {
@@ -46,7 +51,7 @@ func importCSV(c *call, args []string) error {
 		started := time.Now()
 		shown := newProgress(c.err, "read", info.Size())
 		set, report, err := p.Datasets.Import(c.ctx, io.TeeReader(file, shown), datasets.ImportSpec{
-			Name: *name, Target: *target, Ignore: splitList(*ignore), SkipBad: *skipBad,
+			Name: *name, Target: *target, Ignore: splitList(*ignore), SkipBad: *skipBad, Decimal: sign,
 		})
 		shown.end()
 		if err != nil {
@@ -64,9 +69,23 @@ func importCSV(c *call, args []string) error {
 		fmt.Fprintf(c.out, "dataset %d: %d rows of %d features from %s in %s\n", set.ID, set.Samples, len(set.Schema.Features), *name, time.Since(started).Round(time.Millisecond))
 		fmt.Fprintf(c.out, "  target %s: 0 is %q (%d rows), 1 is %q (%d rows)\n", set.Schema.Target,
 			set.Schema.Classes[0], set.ClassCounts[0], set.Schema.Classes[1], set.ClassCounts[1])
+		if report.DecimalCommas {
+			fmt.Fprintln(c.out, "  numbers were read with decimal commas (--decimal . if the comma means something else)")
+		}
 		fmt.Fprintf(c.out, "train on it: iacontinu retrain --dataset %d\n", set.ID)
 		return p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID))
 	})
+}
+
+// decimalSign reads the flag --decimal; 0 is for none given.
+func decimalSign(text string) (byte, error) {
+	switch text {
+	case "":
+		return 0, nil
+	case ".", ",":
+		return text[0], nil
+	}
+	return 0, fmt.Errorf(`--decimal must be "." or ",", not %q: %w`, text, errUsage)
 }
 
 func splitList(text string) []string {

@@ -37,7 +37,7 @@ func commands() []command {
 		{"user list", "", "list the accounts", userList, folder},
 		{"user add", "NAME [--role user|admin] [--email E]", "make an account; the password is read from standard input", userAdd, folder},
 		{"user passwd", "NAME", "set a password, read from standard input; the user's tokens become invalid", userPasswd, folder},
-		{"import", "FILE.csv --target COLUMN [--ignore A,B] [--skip-bad] [--name N]", "read a table of numbers into a dataset", importCSV, folder},
+		{"import", "FILE.csv --target COLUMN [--ignore A,B] [--decimal ,] [--skip-bad] [--name N]", "read a table of numbers into a dataset", importCSV, folder},
 		{"generate", "[--samples N] [--seed S] [--drift KIND] [--magnitude M]", "make a dataset of generated rows", generate, folder},
 		{"model list", "[--limit N]", "list the model versions", modelList, folder},
 		{"model activate", "VERSION", "make a version serve", modelActivate, folder},

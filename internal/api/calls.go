@@ -153,6 +153,7 @@ type Upload struct {
 	Name    string   // shown in the catalogue
 	Target  string   // the column that is predicted
 	Ignore  []string // columns to leave out
+	Decimal string   // before the fraction of numbers, "." or ","; empty: found out
 	SkipBad bool     // leave bad rows out and report them, instead of refusing the file
 }
 
@@ -164,6 +165,9 @@ func (c *Client) Import(ctx context.Context, file io.Reader, u Upload) (ImportRe
 	}
 	if len(u.Ignore) > 0 {
 		query.Set("ignore", strings.Join(u.Ignore, ","))
+	}
+	if u.Decimal != "" {
+		query.Set("decimal", u.Decimal)
 	}
 	if u.SkipBad {
 		query.Set("skip_bad", "true")

@@ -91,9 +91,9 @@ func TestCalls(t *testing.T) {
 		{func(ctx context.Context, c *Client) error { _, err := c.Datasets(ctx, 0); return err }, request{Line: "GET /datasets/list"}},
 		{func(ctx context.Context, c *Client) error { return c.DeleteDataset(ctx, 8) }, request{Line: "DELETE /datasets/8"}},
 		{func(ctx context.Context, c *Client) error {
-			_, err := c.Import(ctx, strings.NewReader("a,y\n"), Upload{Name: "f.csv", Target: "y", SkipBad: true})
+			_, err := c.Import(ctx, strings.NewReader("a,y\n"), Upload{Name: "f.csv", Target: "y", Decimal: ",", SkipBad: true})
 			return err
-		}, request{Line: "POST /datasets?name=f.csv&skip_bad=true&target=y", Body: "a,y\n", Type: "text/csv"}},
+		}, request{Line: "POST /datasets?decimal=%2C&name=f.csv&skip_bad=true&target=y", Body: "a,y\n", Type: "text/csv"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.History(ctx, 10); return err }, request{Line: "GET /predictions/history?limit=10"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.HistoryAll(ctx, 0); return err }, request{Line: "GET /predictions/history/all"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Stats(ctx); return err }, request{Line: "GET /predictions/stats"}},

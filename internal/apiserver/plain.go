@@ -41,16 +41,17 @@ func (s *Server) uploadOp() huma.Operation {
 	file := &huma.Schema{Type: huma.TypeString, Format: "binary"}
 	form := &huma.Schema{
 		Type: huma.TypeObject, Required: []string{"file"},
-		Properties: map[string]*huma.Schema{"target": text, "name": text, "ignore": text, "skip_bad": yes, "file": file},
+		Properties: map[string]*huma.Schema{"target": text, "name": text, "ignore": text, "decimal": text, "skip_bad": yes, "file": file},
 	}
 	op := s.op(post, api.PathDatasets, signedIn, "data", "import", "Import a file of comma- or semicolon-separated values",
 		408, 413, 415, 422, 503, 507)
 	op.Description = "The first line names the columns; all are numbers but the target, which has two values. A bad row refuses the whole file, unless skip_bad is set. " +
-		"The file is streamed, up to 1 GiB. In a form, target, name, ignore and skip_bad must come before the file."
+		"The file is streamed, up to 1 GiB. In a form, target, name, ignore, decimal and skip_bad must come before the file."
 	op.Parameters = []*huma.Param{
 		{Name: "target", In: "query", Schema: text, Description: "The column that is predicted; required, here or in the form"},
 		{Name: "name", In: "query", Schema: text, Description: "Shown in the catalogue"},
 		{Name: "ignore", In: "query", Schema: text, Description: "Names of columns to leave out, separated by commas"},
+		{Name: "decimal", In: "query", Schema: text, Description: "What stands before the fraction of numbers, \".\" or \",\"; left out, it is found out from the file"},
 		{Name: "skip_bad", In: "query", Schema: yes, Description: "Leave bad rows out and report them"},
 	}
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{

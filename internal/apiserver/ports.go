@@ -88,6 +88,7 @@ type Import struct {
 	Name, Target string
 	Ignore       []string // columns to leave out
 	SkipBad      bool
+	Decimal      byte // before the fraction of numbers, a point or a comma; 0: found out
 }
 
 // ImportReport says what became of the rows of a file.

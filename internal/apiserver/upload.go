@@ -106,6 +106,13 @@ func importSpec(fields map[string]string, where string) (Import, error) {
 			wrong = append(wrong, ml.FieldError{Location: where + ".skip_bad", Message: "must be true or false", Value: given})
 		}
 	}
+	switch given := fields["decimal"]; given {
+	case "":
+	case ".", ",":
+		i.Decimal = given[0]
+	default:
+		wrong = append(wrong, ml.FieldError{Location: where + ".decimal", Message: "must be . or ,", Value: given})
+	}
 	if wrong != nil {
 		return Import{}, invalidBody(wrong...)
 	}
@@ -145,7 +152,7 @@ func formFile(r *http.Request, fields map[string]string) (io.Reader, error) {
 }
 
 func isField(name string) bool {
-	return name == "target" || name == "name" || name == "ignore" || name == "skip_bad"
+	return name == "target" || name == "name" || name == "ignore" || name == "decimal" || name == "skip_bad"
 }
 
 func badForm(err error) error {

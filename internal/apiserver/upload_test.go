@@ -97,6 +97,8 @@ func TestUploadForms(t *testing.T) {
 		{"a name that ends in a blank", "?target=y", []string{"name", "a ", "file", "@" + csv}, Import{}, "body.name"},
 		{"a name in the query", "?target=y&name=%1b[2J", []string{"file", "@" + csv}, Import{}, "body.name"},
 		{"a name of two words", "?target=y&name=mes%20donn%C3%A9es", []string{"file", "@" + csv}, Import{Name: "mes données", Target: "y"}, ""},
+		{"decimal commas", "?target=y&decimal=,", []string{"file", "@" + csv}, Import{Name: "real.csv", Target: "y", Decimal: ','}, ""},
+		{"another decimal sign", "?target=y&decimal=comma", []string{"file", "@" + csv}, Import{}, "body.decimal"},
 		{"skip_bad perhaps", "?target=y&skip_bad=perhaps", []string{"file", "@" + csv}, Import{}, "body.skip_bad"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

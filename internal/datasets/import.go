@@ -21,6 +21,8 @@ type ImportSpec struct {
 	Ignore []string
 	// SkipBad leaves bad rows out; else the first one is an error.
 	SkipBad bool
+	// Decimal is what stands between whole and fraction of numbers, a point or a comma; 0 finds it out.
+	Decimal byte
 }
 
 // ImportReport tells what was in the file.
@@ -29,6 +31,8 @@ type ImportReport struct {
 	// Bad are the first hundred rows left out, BadCount is the number of all.
 	Bad      []tabular.RowError
 	BadCount int
+	// DecimalCommas tells that numbers were read with a comma before the fraction.
+	DecimalCommas bool
 }
 
 // Import makes a dataset of a CSV file with a header, k numeric features and a target of two
@@ -71,11 +75,13 @@ func (d *Datasets) Import(ctx context.Context, r io.Reader, spec ImportSpec) (ml
 
 // load streams the file to disk and then catalogues it: only at its end are the classes known.
 func (d *Datasets) load(ctx context.Context, r io.Reader, spec ImportSpec, ds *ml.Dataset) (ImportReport, error) {
-	csv, err := tabular.OpenCSV(r, tabular.CSVOptions{Target: spec.Target, Ignore: spec.Ignore, SkipBad: spec.SkipBad})
+	csv, err := tabular.OpenCSV(r, tabular.CSVOptions{
+		Target: spec.Target, Ignore: spec.Ignore, SkipBad: spec.SkipBad, Decimal: spec.Decimal,
+	})
 	if err != nil {
 		return ImportReport{}, refused(err)
 	}
-	file, err := tabular.CreateParquet(d.tempFile(), csv.Features(), spec.Target)
+	file, err := tabular.CreateParquet(d.tempFile(), csv.Features(), csv.Target())
 	if err != nil {
 		return ImportReport{}, stored(err)
 	}
@@ -87,12 +93,12 @@ func (d *Datasets) load(ctx context.Context, r io.Reader, spec ImportSpec, ds *m
 		count(&counts, rows.Target)
 		return file.Append(rows)
 	})
-	report := ImportReport{Rows: read.Rows + read.BadCount, Bad: read.Bad, BadCount: read.BadCount}
+	report := ImportReport{Rows: read.Rows + read.BadCount, Bad: read.Bad, BadCount: read.BadCount, DecimalCommas: read.Decimal == ','}
 	if err != nil {
 		return report, refused(err)
 	}
 	ds.Samples, ds.ClassCounts = read.Rows, counts
-	ds.Schema, err = d.schema(ctx, csv.Features(), spec.Target, read.Classes)
+	ds.Schema, err = d.schema(ctx, csv.Features(), csv.Target(), read.Classes)
 	if err != nil {
 		return report, err
 	}

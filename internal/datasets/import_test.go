@@ -48,6 +48,29 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// A spreadsheet wraps long headers, writes decimal commas, and has empty rows at its end.
+func TestImportOfASpreadsheet(t *testing.T) {
+	t.Parallel()
+	text := "\"stem\nlength\";\"the\nkind\"\r\n1,5;tulip\r\n2,25;rose\r\n;\r\n"
+	b := setup(t)
+	ds, report := mustImport(t, b, text, ImportSpec{Target: "the kind"})
+	want := ml.Schema{Features: []string{"stem length"}, Target: "the kind", Classes: [2]string{"rose", "tulip"}}
+	if d := cmp.Diff(want, ds.Schema); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(ImportReport{Rows: 2, DecimalCommas: true}, report); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([][]float64{{1.5, 2.25}}, mustRead(t, b, ds, 0).Features); d != "" {
+		t.Error(d)
+	}
+	_, said, err := b.Import(t.Context(), strings.NewReader(text), ImportSpec{Target: "the\nkind", Decimal: '.'})
+	var coded *ml.Error
+	if !errors.As(err, &coded) || said.DecimalCommas || coded.Fields[0].Location != `line 4, column "stem length"` {
+		t.Errorf("with points: %v", err)
+	}
+}
+
 func TestImportKeepsTheKnownMapping(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

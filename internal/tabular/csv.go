@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -17,6 +18,9 @@ type CSVOptions struct {
 	Target string
 	// Ignore names columns to leave out. Every other column is a feature.
 	Ignore []string
+	// Decimal is what stands between the whole and the fraction of a number, a point or a comma. 0 finds
+	// it out: a point, unless the first rows of a file that no comma separates tell of commas.
+	Decimal byte
 	// SkipBad leaves bad rows out and reports them; else the first one ends the reading.
 	SkipBad bool
 	// KeepBad is how many bad rows are kept for the report; all are counted. 0 means 100.
@@ -45,6 +49,8 @@ func (o CSVOptions) validate() error {
 	switch {
 	case o.Target == "":
 		return errors.New("tabular: CSVOptions.Target must not be empty")
+	case o.Decimal != 0 && o.Decimal != '.' && o.Decimal != ',':
+		return errors.New("tabular: CSVOptions.Decimal must be a point or a comma")
 	case o.KeepBad < 0:
 		return errors.New("tabular: CSVOptions.KeepBad must not be negative")
 	case o.MaxRecord < 1:
@@ -68,6 +74,8 @@ type CSVReport struct {
 	// Classes are the two values of the target by their codes: in the order in which they were
 	// first seen.
 	Classes [2]string
+	// Decimal is what stood between the whole and the fraction of numbers.
+	Decimal byte
 	// Bad are the first bad rows, BadCount is the number of all.
 	Bad      []RowError
 	BadCount int
@@ -84,6 +92,10 @@ type CSV struct {
 // *FileError says what is wrong with the header; others come from r.
 func OpenCSV(r io.Reader, o CSVOptions) (*CSV, error) {
 	o = o.withDefaults()
+	o.Target, o.Ignore = oneLine(o.Target), slices.Clone(o.Ignore)
+	for i, name := range o.Ignore {
+		o.Ignore[i] = oneLine(name)
+	}
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
@@ -93,7 +105,7 @@ func OpenCSV(r io.Reader, o CSVOptions) (*CSV, error) {
 		return nil, err
 	}
 	c.parser = parser{
-		header: h, numbers: newNumbers(), delim: c.blocks.delim,
+		header: h, numbers: newNumbers(cmp.Or(o.Decimal, guessDecimal(&c.blocks, h))), delim: c.blocks.delim,
 		skipBad: o.SkipBad, keepBad: max(o.KeepBad, 1), careful: o.careful,
 	}
 	return c, nil
@@ -101,6 +113,9 @@ func OpenCSV(r io.Reader, o CSVOptions) (*CSV, error) {
 
 // Features are the names of the features in the order of the file.
 func (c *CSV) Features() []string { return c.parser.features }
+
+// Target is the name of the target as the file's header has it.
+func (c *CSV) Target() string { return c.options.Target }
 
 // Read passes all rows to each, in order; the slices are valid during that call only. It returns
 // what each returned, a RowError for the first bad row unless those are skipped, a *FileError if
@@ -151,7 +166,7 @@ func (c *CSV) Read(ctx context.Context, each func(Rows) error) (CSVReport, error
 			return nil
 		})
 	}
-	m := merger{parser: &c.parser, known: &known, each: each}
+	m := merger{parser: &c.parser, known: &known, each: each, report: CSVReport{Decimal: c.parser.numbers.point}}
 	err := func() error {
 		for b := range ordered {
 			<-b.parsed
@@ -207,7 +222,7 @@ func (m *merger) take(b *block) error {
 	m.report.BadCount += b.badCount
 	m.report.Bad = append(m.report.Bad, b.bad[:min(len(b.bad), m.parser.keepBad-len(m.report.Bad))]...)
 	if b.badCount > 0 && !m.parser.skipBad {
-		return m.refuse(b.bad[0], b.count)
+		return m.refuse(b)
 	}
 	if b.err != nil {
 		return b.err
@@ -225,10 +240,12 @@ func (m *merger) take(b *block) error {
 	return nil
 }
 
-// refuse ends the reading at a bad row. If no row was good, the column itself may be the mistake.
-func (m *merger) refuse(e RowError, before int) error {
-	if m.report.Rows == 0 && before == 0 && e.Column != "" {
-		e.Reason += "; if the whole column is no feature, leave it out"
+// refuse ends the reading at the bad row with which the block ends. If no row was good, whole columns
+// may be the mistake.
+func (m *merger) refuse(b *block) error {
+	e := b.bad[0]
+	if m.report.Rows == 0 && b.count == 0 && e.Column != "" {
+		e.Reason += ignoreHint(m.parser.textColumns(b))
 	}
 	return e
 }

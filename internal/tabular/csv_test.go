@@ -93,7 +93,7 @@ func TestReadCSVQuotedText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := table{
-		Names: []string{`the "a"`}, Features: [][]float64{{1, 2}}, Target: []string{"one\ntwo", "three"},
+		Names: []string{`the "a"`}, Features: [][]float64{{1, 2}}, Target: []string{"one two", "three"},
 		Bad: []RowError{{Line: 7, Reason: "2 fields instead of 3"}}, BadCount: 1,
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -105,32 +105,35 @@ func TestReadCSVBadRows(t *testing.T) {
 	t.Parallel()
 	const good = "a,b,y\n1,2,no\n3,4,yes\n"
 	for row, want := range map[string]RowError{
-		"abc,2,no":         {Column: "a", Reason: `not a number: "abc"`},
-		"1,,no":            {Column: "b", Reason: "empty"},
-		"1, ,no":           {Column: "b", Reason: "empty"},
-		"NaN,2,no":         {Column: "a", Reason: `NaN and infinities are not allowed: "NaN"`},
-		"1,-inf,no":        {Column: "b", Reason: `NaN and infinities are not allowed: "-inf"`},
-		"1,Infinity,no":    {Column: "b", Reason: `NaN and infinities are not allowed: "Infinity"`},
-		"0x10,2,no":        {Column: "a", Reason: `not a number: "0x10"`},
-		"0x1p9999,2,no":    {Column: "a", Reason: `not a number: "0x1p9999"`},
-		"1_000,2,no":       {Column: "a", Reason: `not a number: "1_000"`},
-		"1e400,2,no":       {Column: "a", Reason: `out of the range of a 64-bit number: "1e400"`},
-		"-1e400,2,no":      {Column: "a", Reason: `out of the range of a 64-bit number: "-1e400"`},
-		`"1,5",2,no`:       {Column: "a", Reason: `a decimal comma, write a point: "1,5"`},
-		"1,2":              {Reason: "2 fields instead of 3"},
-		"1,2,no,":          {Reason: "4 fields instead of 3"},
-		`""`:               {Reason: "1 fields instead of 3"},
-		"1,2,":             {Column: "y", Reason: "empty"},
-		`1,2,""`:           {Column: "y", Reason: "empty"},
-		"1,2,maybe":        {Column: "y", Reason: `a third value "maybe", after "no" (line 2) and "yes" (line 3): a target has two`},
-		`1,2 "x",no`:       {Column: "b", Reason: "a quote inside a field that is not in quotes"},
-		`1,"2"3,no`:        {Column: "b", Reason: "text after the closing quote"},
-		"1,2,\xff":         {Column: "y", Reason: `not UTF-8: "\xff"`},
-		"1 2,2,no":         {Column: "a", Reason: `not a number: "1 2"`},
-		"1,2\x00,no":       {Column: "b", Reason: `not a number: "2\x00"`},
-		"\u00a01,2,no":     {Column: "a", Reason: `not a number: "\u00a01"`},
-		"１,2,no":           {Column: "a", Reason: `not a number: "１"`},
-		"1,2,no\n\"9\"9,2": {Column: "a", Reason: "text after the closing quote"},
+		"abc,2,no":            {Column: "a", Reason: `not a number: "abc"`},
+		"1,,no":               {Column: "b", Reason: "empty"},
+		"1, ,no":              {Column: "b", Reason: "empty"},
+		"NaN,2,no":            {Column: "a", Reason: `NaN and infinities are not allowed: "NaN"`},
+		"1,-inf,no":           {Column: "b", Reason: `NaN and infinities are not allowed: "-inf"`},
+		"1,Infinity,no":       {Column: "b", Reason: `NaN and infinities are not allowed: "Infinity"`},
+		"0x10,2,no":           {Column: "a", Reason: `not a number: "0x10"`},
+		"0x1p9999,2,no":       {Column: "a", Reason: `not a number: "0x1p9999"`},
+		"1_000,2,no":          {Column: "a", Reason: `not a number: "1_000"`},
+		"1e400,2,no":          {Column: "a", Reason: `out of the range of a 64-bit number: "1e400"`},
+		"-1e400,2,no":         {Column: "a", Reason: `out of the range of a 64-bit number: "-1e400"`},
+		`"1,5",2,no`:          {Column: "a", Reason: `a decimal comma, write a point or say --decimal , (decimal=, over HTTP): "1,5"`},
+		"1,2":                 {Reason: "2 fields instead of 3"},
+		"1,2,no,":             {Reason: "4 fields instead of 3"},
+		`"1,234",2,no`:        {Column: "a", Reason: `a decimal comma (then say --decimal , or decimal=,) or a thousands separator (then leave it out): "1,234"`},
+		`"-1,234,567.8",2,no`: {Column: "a", Reason: `a thousands separator, write the number without: "-1,234,567.8"`},
+		"1'234,2,no":          {Column: "a", Reason: `a thousands separator, write the number without: "1'234"`},
+		"1\u202f234,2,no":     {Column: "a", Reason: `a thousands separator, write the number without: "1\u202f234"`},
+		"1,2,":                {Column: "y", Reason: "empty"},
+		`1,2,""`:              {Column: "y", Reason: "empty"},
+		"1,2,maybe":           {Column: "y", Reason: `a third value "maybe", after "no" (line 2) and "yes" (line 3): a target has two`},
+		`1,2 "x",no`:          {Column: "b", Reason: "a quote inside a field that is not in quotes"},
+		`1,"2"3,no`:           {Column: "b", Reason: "text after the closing quote"},
+		"1,2,\xff":            {Column: "y", Reason: `not UTF-8: "\xff"`},
+		"1 2,2,no":            {Column: "a", Reason: `not a number: "1 2"`},
+		"1,2\x00,no":          {Column: "b", Reason: `not a number: "2\x00"`},
+		"\u00a01,2,no":        {Column: "a", Reason: `not a number: "\u00a01"`},
+		"１,2,no":              {Column: "a", Reason: `not a number: "１"`},
+		"1,2,no\n\"9\"9,2":    {Column: "a", Reason: "text after the closing quote"},
 	} {
 		t.Run(row, func(t *testing.T) {
 			t.Parallel()
@@ -157,11 +160,68 @@ func TestReadCSVBadRows(t *testing.T) {
 	}
 }
 
-func TestReadCSVSemicolonsAndDecimalCommas(t *testing.T) {
+func TestReadCSVDecimalCommas(t *testing.T) {
 	t.Parallel()
-	_, err := readAll("a;b;y\n1;2;no\n1,5;2;yes\n", CSVOptions{})
-	if want := `line 3, column "a": a decimal comma, write a point: "1,5"`; err == nil || err.Error() != want {
-		t.Errorf("got %v, want %s", err, want)
+	for _, c := range []struct {
+		name, text string
+		decimal    byte
+		ignore     []string
+		want       []float64 // of the first feature
+		err        string
+	}{
+		{name: "semicolons", text: "a;b;y\n1;2;no\n-1,5;2e-3;yes\n1,234;7;no\n", want: []float64{1, -1.5, 1.234}},
+		{name: "tabs", text: "a\tb\ty\n0,125\t2\tno\n,5\t2\tyes\n", want: []float64{0.125, 0.5}},
+		{name: "many digits", text: "a;y\n0,1234567890123456789012;no\n12345678901234567890,5;yes\n", want: []float64{0.1234567890123456789012, 12345678901234567890.5}},
+		{name: "in the target and an ignored column", ignore: []string{"note"}, text: "a;note;y\n1.5;a,b;x,y\n2;1,5;z\n", want: []float64{1.5, 2}},
+		{name: "said, quoted", text: "a,y\n\"1,234\",no\n2,yes\n", decimal: ',', want: []float64{1.234, 2}},
+		{name: "said, open", text: "a;y\n1,234;no\n2;yes\n", decimal: ',', want: []float64{1.234, 2}},
+		{name: "open", text: "a;y\n1,234;no\n2;yes\n", err: "or a thousands separator"},
+		{name: "both", text: "a;y\n1,5;no\n2.5;yes\n", err: `line 2, column "a": a decimal comma, write a point`},
+		{name: "said to be a point", text: "a;y\n1,5;no\n2;yes\n", decimal: '.', err: "a decimal comma"},
+		{name: "a point among commas", text: "a;y\n1,5;no\n2.5;yes\n", decimal: ',', err: `line 3, column "a": a decimal point, where`},
+		{name: "thousands", text: "a;y\n1,5;no\n1.234,5;yes\n", err: `line 3, column "a": a thousands separator`},
+		{name: "out of range", text: "a;y\n1,5;no\n1,5e999;yes\n", err: "out of the range"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			for _, careful := range []bool{false, true} {
+				got, err := readAll(c.text, CSVOptions{Ignore: c.ignore, Decimal: c.decimal, careful: careful})
+				if c.err != "" {
+					if err == nil || !strings.Contains(err.Error(), c.err) {
+						t.Errorf("got %v, want %s", err, c.err)
+					}
+					continue
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if d := cmp.Diff(c.want, got.Features[0]); d != "" {
+					t.Error(d)
+				}
+			}
+		})
+	}
+}
+
+// TestReadCSVOfASpreadsheet: empty rows are no rows, and what is wrapped in a cell is one line.
+func TestReadCSVOfASpreadsheet(t *testing.T) {
+	t.Parallel()
+	text := "\"the\r\n  first\";b\t\x1b[31m;y\r\n1;2;\"very\ngood\"\r\n;;\r\n\"\"; ;\r\n3;4;bad\r\n5;6;very  good\r\n;;;;\r\n"
+	for _, careful := range []bool{false, true} {
+		got, err := readAll(text, CSVOptions{careful: careful})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := table{
+			Names: []string{"the first", "b [31m"}, Features: [][]float64{{1, 3, 5}, {2, 4, 6}},
+			Target: []string{"very good", "bad", "very good"},
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Error(d)
+		}
+	}
+	if _, err := readAll("a,\"the\ny\"\n1,0\n2,1\n", CSVOptions{Target: "the\ny"}); err != nil {
+		t.Errorf("the target by its name in the file: %v", err)
 	}
 }
 
@@ -192,7 +252,9 @@ func TestReadCSVFileErrors(t *testing.T) {
 		{name: "too many columns", text: many + "y\n", want: "61 columns, at most 10", options: CSVOptions{MaxColumns: 10}},
 		{name: "header quote", text: "a\"b,y\n", want: "a quote in the wrong place"},
 		{name: "open header", text: "\"a,y\n1,2\n", want: "never closed"},
-		{name: "text column", text: "id,a,y\nx1,1,no\nx2,2,yes\n", want: `if the whole column is no feature, leave it out`},
+		{name: "text column", text: "id,a,y\nx1,1,no\nx2,2,yes\n", want: `line 2, column "id": not a number: "x1"; columns that are no features are left out by --ignore id (`},
+		{name: "text columns", text: "the id,a,\"the\n day\",y\nx1,1,2026-01-02,no\n", want: `left out by --ignore "the id,the day" (`},
+		{name: "empty feature", text: "a,b,y\n,1,no\n", want: `line 2, column "a": empty`},
 		{name: "only bad rows", text: "id,y\nx1,no\nx2,yes\n", want: `none of the 2 rows is good; the first: line 2, column "id"`, options: CSVOptions{SkipBad: true}},
 		{name: "open quote", text: "a,b,y\n1,2,no\n1,\"2\n,yes\n3,4,yes\n", want: "the quotes that open on line 3 are never closed", options: CSVOptions{SkipBad: true, Ignore: []string{"b"}}},
 		{name: "long row", text: "a,y\n1,no\n" + strings.Repeat("1", 5000) + ",yes\n", want: "the row on line 3 is longer than 1000 bytes", options: CSVOptions{MaxRecord: 1000, blockSize: 64}},
@@ -214,6 +276,7 @@ func TestReadCSVOptionsAreChecked(t *testing.T) {
 	for field, o := range map[string]CSVOptions{
 		"Target":     {},
 		"KeepBad":    {Target: "y", KeepBad: -1},
+		"Decimal":    {Target: "y", Decimal: ';'},
 		"MaxRecord":  {Target: "y", MaxRecord: -1},
 		"MaxColumns": {Target: "y", MaxColumns: 1},
 		"Parsers":    {Target: "y", Parsers: -1},

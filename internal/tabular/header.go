@@ -59,7 +59,7 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 	s.tail = data[end:]
 	columns := make([]string, len(fields))
 	for j, f := range fields {
-		columns[j] = string(f.text(data))
+		columns[j] = oneLine(string(f.text(data)))
 	}
 	return newHeader(columns, o)
 }

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/bits"
 	"strconv"
+	"strings"
 	"unsafe"
 )
 
@@ -22,13 +23,14 @@ const (
 // numbers converts decimal text to float64, correctly rounded. It holds tables, and is safe for
 // concurrent use.
 type numbers struct {
+	point byte                               // between whole and fraction: a point or a comma
 	exact [23]float64                        // 10^0 to 10^22, all exact
 	wide  [maxPower - minPower + 1][2]uint64 // the top 128 bits of 10^q: high word, low word
 	small [16]uint64                         // 10^0 to 10^15
 }
 
-func newNumbers() *numbers {
-	t := &numbers{}
+func newNumbers(point byte) *numbers {
+	t := &numbers{point: point}
 	t.exact[0] = 1
 	for i := 1; i < len(t.exact); i++ {
 		t.exact[i] = t.exact[i-1] * 10
@@ -76,7 +78,7 @@ func (t *numbers) parse(b []byte, i int) (float64, int) {
 		i++
 	}
 	count, exp := i-start, 0
-	if b[i] == '.' {
+	if b[i] == t.point {
 		i++
 		point := i
 		w, i = t.digits(b, i, w)
@@ -108,7 +110,11 @@ func (t *numbers) parse(b []byte, i int) (float64, int) {
 			return math.Float64frombits(v | sign<<63), i
 		}
 	}
-	v, err := strconv.ParseFloat(unsafe.String(&b[first], i-first), 64)
+	text := unsafe.String(&b[first], i-first)
+	if t.point != '.' {
+		text = strings.Replace(text, string(t.point), ".", 1)
+	}
+	v, err := strconv.ParseFloat(text, 64)
 	if err != nil { // out of range: the form is right by now
 		return 0, 0
 	}

@@ -14,7 +14,7 @@ func parseText(t *numbers, s string) (float64, int) {
 
 func TestNumbersAgreeWithStrconv(t *testing.T) {
 	t.Parallel()
-	numbers := newNumbers()
+	numbers := newNumbers('.')
 	rng := rand.New(rand.NewPCG(1, 2))
 	check := func(s string) {
 		t.Helper()
@@ -52,7 +52,7 @@ func TestNumbersAgreeWithStrconv(t *testing.T) {
 
 func TestNumbersRefuseOtherForms(t *testing.T) {
 	t.Parallel()
-	numbers := newNumbers()
+	numbers := newNumbers('.')
 	for _, s := range []string{
 		"", "-", "+", ".", "-.", "e5", "1e", "1e+", "nan", "NaN", "inf", "-Infinity", "abc",
 	} {
@@ -73,7 +73,7 @@ func FuzzNumber(f *testing.F) {
 	for _, s := range []string{"1.5", "-0.345584192064786", "1e400", "0x10", "1_0", "12345678901234567890e-30"} {
 		f.Add(s)
 	}
-	numbers := newNumbers()
+	numbers := newNumbers('.')
 	f.Fuzz(func(t *testing.T, s string) {
 		got, next := parseText(numbers, s)
 		if next == 0 || next != len(s) {
@@ -87,7 +87,7 @@ func FuzzNumber(f *testing.F) {
 }
 
 func BenchmarkNumber(b *testing.B) {
-	numbers := newNumbers()
+	numbers := newNumbers('.')
 	rng := rand.New(rand.NewPCG(1, 2))
 	var text []byte
 	var starts []int

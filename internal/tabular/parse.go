@@ -2,10 +2,8 @@ package tabular
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -156,8 +154,8 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 		return fail(len(b.fields)-1, "text after the closing quote")
 	case state == recordBroken:
 		return fail(len(b.fields)-1, "a quote inside a field that is not in quotes")
-	case len(b.fields) == 1 && !last.quoted && len(last.text(b.data)) == 0:
-		return next, nil // an empty line
+	case !slices.ContainsFunc(b.fields, func(f field) bool { return len(f.text(b.data)) > 0 }):
+		return next, nil // an empty line, or a spreadsheet's empty row
 	case len(b.fields) != len(p.columns):
 		return fail(-1, fmt.Sprintf("%d fields instead of %d", len(b.fields), len(p.columns)))
 	}
@@ -175,11 +173,16 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 		b.text = append(append(b.text[:0], text...), paddingBytes...)
 		v, end := p.numbers.parse(b.text, 0)
 		if end == 0 || end != len(text) {
-			return fail(j, notANumber(string(text)))
+			reason, _ := p.wrong(string(text))
+			return fail(j, reason)
 		}
 		b.rows.Features[slot][b.count] = v
 	}
 	code, ok := b.classes.code(target)
+	if !ok {
+		target = []byte(oneLine(string(target)))
+		code, ok = b.classes.code(target)
+	}
 	if !ok {
 		var reason string
 		if code, reason = p.newClass(b, target, line); reason != "" {
@@ -209,24 +212,4 @@ func (p *parser) newClass(b *block, value []byte, line int) (code uint8, reason 
 			quote(string(value)), quote(c.values[0]), c.lines[0], quote(c.values[1]), c.lines[1])
 	}
 	return code, ""
-}
-
-// notANumber is the reason why text was refused as a feature.
-func notANumber(text string) string {
-	if text == "" {
-		return "empty"
-	}
-	switch strings.ToLower(strings.TrimLeft(text, "+-")) {
-	case "nan", "inf", "infinity":
-		return "NaN and infinities are not allowed: " + quote(text)
-	}
-	if _, err := strconv.ParseFloat(text, 64); errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(text, "xX") {
-		return "out of the range of a 64-bit number: " + quote(text)
-	}
-	if strings.Count(text, ",") == 1 {
-		if _, err := strconv.ParseFloat(strings.Replace(text, ",", ".", 1), 64); err == nil {
-			return "a decimal comma, write a point: " + quote(text)
-		}
-	}
-	return "not a number: " + quote(text)
 }

@@ -21,7 +21,9 @@ func (u uploads) Generate(ctx context.Context, g apiserver.Generate) (ml.Dataset
 }
 
 func (u uploads) Import(ctx context.Context, file io.Reader, i apiserver.Import) (ml.Dataset, apiserver.ImportReport, error) {
-	set, report, err := u.Datasets.Import(ctx, file, datasets.ImportSpec{Name: i.Name, Target: i.Target, Ignore: i.Ignore, SkipBad: i.SkipBad})
+	set, report, err := u.Datasets.Import(ctx, file, datasets.ImportSpec{
+		Name: i.Name, Target: i.Target, Ignore: i.Ignore, SkipBad: i.SkipBad, Decimal: i.Decimal,
+	})
 	out := apiserver.ImportReport{Rows: report.Rows, BadCount: report.BadCount}
 	for _, b := range report.Bad {
 		out.Bad = append(out.Bad, api.BadRow{Line: b.Line, Column: b.Column, Reason: b.Reason})
