@@ -22,40 +22,6 @@ func (c *call) client() (*api.Client, error) {
 	return service.NewClient(cfg, "cli")
 }
 
-// retrain has the platform train a version and shows what came of it.
-func retrain(c *call, args []string) error {
-	var req api.RetrainRequest
-	c.flags.Int64Var(&req.DatasetID, "dataset", 0, "train on this dataset alone; 0 takes the newest rows of the active schema")
-	c.flags.Float64Var(&req.C, "c", 0, "inverse strength of the L2 penalty; 0 means 1")
-	c.flags.BoolVar(&req.Balanced, "balanced", false, "weigh the classes by the inverse of their frequency")
-	c.flags.Uint64Var(&req.Seed, "seed", 0, "seed of the split into training and holdout rows")
-	async := c.flags.Bool("async", false, "return at once with the job's number")
-	if _, err := c.parse(args, 0, 0); err != nil {
-		return err
-	}
-	client, err := c.client()
-	if err != nil {
-		return err
-	}
-	reply, err := client.Retrain(c.ctx, req, !*async)
-	if err != nil {
-		return reachable(err)
-	}
-	if reply.Job != nil {
-		fmt.Fprintf(c.out, "job %d is %s; its state: GET %s\n", reply.Job.ID, reply.Job.State, api.JobPath(reply.Job.ID))
-		return nil
-	}
-	done := reply.Done
-	if done.Status == api.StatusRejected {
-		fmt.Fprintf(c.out, "%s: %s goes on, accuracy %.4f; the candidate %s has %.4f, trained on %d rows (%.2f s)\n  %s\n", done.Status,
-			done.ModelVersion, done.Accuracy, done.CandidateVersion, done.CandidateAccuracy, done.TrainingSamples, done.DurationSeconds, done.Details)
-		return nil
-	}
-	fmt.Fprintf(c.out, "%s: %s serves, accuracy %.4f on %d rows trained (%.2f s)\n", done.Status, done.ModelVersion, done.Accuracy, done.TrainingSamples, done.DurationSeconds)
-	fmt.Fprintf(c.out, "  %s\n", done.Details)
-	return nil
-}
-
 // predict asks for one prediction, with the values by position or as NAME=VALUE.
 func predict(c *call, args []string) error {
 	for _, a := range args {

@@ -42,7 +42,8 @@ func commands() []command {
 		{"model list", "[--limit N]", "list the model versions", modelList, folder},
 		{"model activate", "VERSION", "make a version serve", modelActivate, folder},
 		{"model rollback", "", "make the version before the active one serve", modelRollback, folder},
-		{"retrain", "[--dataset ID] [--c C] [--balanced] [--seed S] [--async]", "have the running platform train a version", retrain, client},
+		{"retrain", "[--dataset ID] [--c C] [--balanced] [--seed S] [--wait T | --async]", "have the running platform train a version", retrain, client},
+		{"job", "NUMBER", "show how a retraining stands", showJob, client},
 		{"predict", "VALUE... | NAME=VALUE...", "ask the running platform for one prediction", predict, client},
 		{"backup", "DIR", "copy database, artifacts and datasets into a new folder, while it runs", backup, folder},
 	}
@@ -187,7 +188,7 @@ func overview(w io.Writer) {
 	}
 	_ = tw.Flush() // a terminal or a pipe: nobody is left to tell
 	fmt.Fprintln(w, "\nThe commands work on the folder that DATABASE_URL and MODELS_DIR name, beside a running")
-	fmt.Fprintln(w, "platform or without one; retrain and predict ask the platform at API_URL.")
+	fmt.Fprintln(w, "platform or without one; retrain, job and predict ask the platform at API_URL.")
 }
 
 func usage(w io.Writer, cmd command, flags *flag.FlagSet) {

@@ -156,3 +156,25 @@ func TestHelpAndVersion(t *testing.T) {
 		}
 	}
 }
+
+// TestRetrainWithoutAWorker: the command says at once what it waits for, fails at the end of its
+// patience, and tells how to look later.
+func TestRetrainWithoutAWorker(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	url := f.start(t, nil, "api").url(t)
+	at := []string{"API_URL=" + url}
+	out, errs, code := f.run(t, at, "", "iacontinu", "retrain", "--wait", "2s")
+	if code != 1 || out != "" || !strings.HasPrefix(errs, "job 1 waits for a worker; no worker runs") ||
+		!strings.Contains(errs, "job 1 is queued, 1s") || !strings.Contains(errs, "goes on; look later: iacontinu job 1") {
+		t.Errorf("retrain: exit code %d, %q, %q", code, out, errs)
+	}
+	if out := f.must(t, at, "job", "1"); !strings.HasPrefix(out, "job 1 is queued") || !strings.Contains(out, "no worker runs") {
+		t.Errorf("job prints %q", out)
+	}
+	f.start(t, nil, "worker").logged(t, "retraining finished", nil)
+	eventually(t, "the job has ended", func() bool {
+		out, _, code := f.run(t, at, "", "iacontinu", "job", "1")
+		return code == 0 && strings.HasPrefix(out, "success")
+	})
+}
