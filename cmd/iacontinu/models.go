@@ -43,12 +43,8 @@ func modelActivate(c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	return c.onExisting(func(p *service.Platform) error {
-		v, err := p.Activate(c.ctx, names[0], "cli")
-		if err != nil {
-			return err
-		}
-		return c.activated(p, "activate", v)
+	return c.swap("activate", func(p *service.Platform) (ml.Version, error) {
+		return p.Activate(c.ctx, names[0], "cli")
 	})
 }
 
@@ -57,16 +53,26 @@ func modelRollback(c *call, args []string) error {
 	if _, err := c.parse(args, 0, 0); err != nil {
 		return err
 	}
-	return c.onExisting(func(p *service.Platform) error {
-		v, err := p.Rollback(c.ctx, "cli")
-		if err != nil {
-			return err
-		}
-		return c.activated(p, "rollback", v)
+	return c.swap("rollback", func(p *service.Platform) (ml.Version, error) {
+		return p.Rollback(c.ctx, "cli")
 	})
 }
 
-func (c *call) activated(p *service.Platform, event string, v ml.Version) error {
-	fmt.Fprintf(c.out, "%s is active (accuracy %.4f)\n", v.Name, v.Accuracy)
-	return p.Audit(c.ctx, event, "activated version "+v.Name)
+// swap has a version activated and shows what that means for who asks it.
+func (c *call) swap(event string, activate func(*service.Platform) (ml.Version, error)) error {
+	return c.onExisting(func(p *service.Platform) error {
+		before, err := p.Store.Active(c.ctx)
+		if err != nil && ml.CodeOf(err) != ml.CodeNotFound {
+			return err
+		}
+		v, err := activate(p)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.out, "%s is active (accuracy %.4f)\n", v.Name, v.Accuracy)
+		if change := service.SchemaChange(before, v); change != "" {
+			fmt.Fprintf(c.out, "  another classifier: %s\n", change)
+		}
+		return p.Audit(c.ctx, event, "activated version "+v.Name)
+	})
 }

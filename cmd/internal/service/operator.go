@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"iacontinu/internal/api"
@@ -57,16 +58,24 @@ func (p *Platform) Activate(ctx context.Context, name, actor string) (ml.Version
 	if err := p.canServe(v); err != nil {
 		return ml.Version{}, err
 	}
-	return p.Store.Activate(ctx, name, actor, p.tellActivation(ctx, "Model activated", actor))
+	before, err := p.active(ctx)
+	if err != nil {
+		return ml.Version{}, err
+	}
+	return p.Store.Activate(ctx, name, actor, p.tellActivation(ctx, "Model activated", actor, before))
 }
 
 // Rollback makes the version serve that was active before the present one.
 func (p *Platform) Rollback(ctx context.Context, actor string) (ml.Version, error) {
+	before, err := p.active(ctx)
+	if err != nil {
+		return ml.Version{}, err
+	}
 	return p.Store.Rollback(ctx, actor, func(tx *sql.Tx, v ml.Version) error {
 		if err := p.canServe(v); err != nil {
 			return err
 		}
-		return p.tellActivation(ctx, "Model rolled back", actor)(tx, v)
+		return p.tellActivation(ctx, "Model rolled back", actor, before)(tx, v)
 	})
 }
 
@@ -78,15 +87,48 @@ func (p *Platform) canServe(v ml.Version) error {
 }
 
 // tellActivation returns what owes people the message, to be called in the activating transaction.
-func (p *Platform) tellActivation(ctx context.Context, title, actor string) func(*sql.Tx, ml.Version) error {
+func (p *Platform) tellActivation(ctx context.Context, title, actor string, before ml.Version) func(*sql.Tx, ml.Version) error {
 	return func(tx *sql.Tx, v ml.Version) error {
+		text := fmt.Sprintf("Version %s serves now, by the hand of %s.", v.Name, actor)
+		if change := SchemaChange(before, v); change != "" {
+			text += " It is another classifier: " + change + "."
+		}
 		return p.Queue.EnqueueNotifyTx(ctx, tx, ml.Event{
 			Topic: ml.EventModel, State: v.Name, Severity: ml.SeverityInfo,
-			Title: title, Text: fmt.Sprintf("Version %s serves now, by the hand of %s.", v.Name, actor),
+			Title: title, Text: text,
 			Fields: []ml.EventField{{Name: "Accuracy", Value: fmt.Sprintf("%.4f", v.Accuracy)}},
 			At:     time.Now().UTC(),
 		})
 	}
+}
+
+// active is the active version, the zero one if there is none.
+func (p *Platform) active(ctx context.Context) (ml.Version, error) {
+	v, err := p.Store.Active(ctx)
+	if ml.CodeOf(err) == ml.CodeNotFound {
+		return ml.Version{}, nil
+	}
+	return v, err
+}
+
+// SchemaChange says what clients must send now, and what they get, if the version after answers another
+// question than the one before; empty if it does not.
+func SchemaChange(before, after ml.Version) string {
+	if before.Name == "" || before.Schema.Equal(after.Schema) {
+		return ""
+	}
+	return fmt.Sprintf("it takes %s; the one before took %s", question(after.Schema), question(before.Schema))
+}
+
+// question is what a classifier takes and what it answers, in words.
+func question(s ml.Schema) string {
+	const most = 10
+	names, more := s.Features, ""
+	if len(names) > most {
+		names, more = names[:most], ", ..."
+	}
+	return fmt.Sprintf("%d features (%s%s) for %s: %s or %s", len(s.Features), strings.Join(names, ", "), more,
+		s.Target, s.Classes[0], s.Classes[1])
 }
 
 // Backup copies the database, the model versions and the datasets into a new folder and returns its
