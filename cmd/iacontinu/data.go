@@ -150,8 +150,19 @@ func migrate(c *call, args []string) error {
 	if _, err := c.parse(args, 0, 0); err != nil {
 		return err
 	}
-	return c.onFolder(func(*service.Platform) error {
-		fmt.Fprintf(c.out, "%s is up to date\n", c.folder.Database)
+	return c.onFolder(func(p *service.Platform) error {
+		switch m := p.Store.Migration(); {
+		case m.From == m.To:
+			fmt.Fprintf(c.out, "%s: nothing to do, the schema is at version %d\n", c.folder.Database, m.To)
+		case m.Legacy != nil:
+			fmt.Fprintf(c.out, "%s: a file of the earlier system, now at version %d of the schema\n", c.folder.Database, m.To)
+			fmt.Fprintf(c.out, "  taken over: %d users, %d datasets of %d rows, %d predictions, %d trainings, %d checks\n", m.Legacy["users"],
+				m.Legacy["datasets"], m.Legacy["dataset_samples"], m.Legacy["prediction_logs"], m.Legacy["model_training_logs"], m.Legacy["drift_detections"])
+		case m.From == 0:
+			fmt.Fprintf(c.out, "%s: made, at version %d of the schema\n", c.folder.Database, m.To)
+		default:
+			fmt.Fprintf(c.out, "%s: from version %d of the schema to version %d\n", c.folder.Database, m.From, m.To)
+		}
 		return nil
 	})
 }

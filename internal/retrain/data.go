@@ -50,35 +50,47 @@ func (j *job) choose(ctx context.Context) (sets []ml.Dataset, window int, err er
 	if j.schema, err = j.servedSchema(ctx); err != nil {
 		return nil, 0, err
 	}
+	if sets, err = j.present(ctx); err != nil {
+		return nil, 0, err
+	}
 	generated := j.schema.Equal(ml.GeneratedSchema())
-	var fresh ml.Dataset
-	if generated && j.args.Generate {
-		if fresh, err = j.generate(ctx); err != nil {
-			return nil, 0, err
-		}
-	}
-	sets, err = j.options.Catalogue.NewestDatasets(ctx, j.schema.Key(), maxDatasets)
-	if err != nil {
-		return nil, 0, fmt.Errorf("list the datasets: %w", err)
-	}
-	// The job is about the data there was when it was asked for, plus its own. Without that bound, a
-	// job that is run again would be about other data.
-	sets = slices.DeleteFunc(sets, func(ds ml.Dataset) bool {
-		return j.args.NewestDataset > 0 && ds.ID > j.args.NewestDataset && ds.ID != fresh.ID
-	})
 	switch {
-	case len(sets) > 0:
-	case generated:
-		if fresh, err = j.generate(ctx); err != nil {
-			return nil, 0, err
+	case generated && j.args.Reason == ml.ReasonBootstrap:
+		// The first version is made of the rows that are there, or of drawn ones, never of a mixture: what
+		// was drawn would water down the data of the earlier system.
+		if !canTrain(sets) {
+			sets, err = j.draw(ctx, nil)
 		}
-		sets = []ml.Dataset{fresh}
-	default:
+	case generated && (j.args.Generate || len(sets) == 0):
+		sets, err = j.draw(ctx, sets)
+	case len(sets) == 0:
 		return nil, 0, ml.Errorf(ml.CodeUnprocessed,
 			"there is no dataset with the features of the version that serves (%s): import one of the same columns, or name the dataset to train on",
 			strings.Join(j.schema.Features, ", "))
 	}
-	return sets, j.options.TrainingWindow, nil
+	return sets, j.options.TrainingWindow, err
+}
+
+// present are the datasets of the schema, newest first, that were there when the job was asked for.
+// Without that bound, a job that is run again would be about other data, its own among it.
+func (j *job) present(ctx context.Context) ([]ml.Dataset, error) {
+	sets, err := j.options.Catalogue.NewestDatasets(ctx, j.schema.Key(), maxDatasets)
+	if err != nil {
+		return nil, fmt.Errorf("list the datasets: %w", err)
+	}
+	return slices.DeleteFunc(sets, func(ds ml.Dataset) bool {
+		return ds.JobID == j.id || j.args.NewestDataset > 0 && ds.ID > j.args.NewestDataset
+	}), nil
+}
+
+// canTrain reports whether there are rows enough, of both classes.
+func canTrain(sets []ml.Dataset) bool {
+	var counts [2]int
+	for _, ds := range sets {
+		counts[0] += ds.ClassCounts[0]
+		counts[1] += ds.ClassCounts[1]
+	}
+	return min(counts[0], counts[1]) >= minClass && counts[0]+counts[1] >= minRows
 }
 
 // servedSchema is the active version's, or the generated one while nothing serves.
@@ -93,12 +105,13 @@ func (j *job) servedSchema(ctx context.Context) (ml.Schema, error) {
 	return active.Schema, nil
 }
 
-func (j *job) generate(ctx context.Context) (ml.Dataset, error) {
+// draw puts the job's own dataset, drawn now or at an earlier try, before the others.
+func (j *job) draw(ctx context.Context, others []ml.Dataset) ([]ml.Dataset, error) {
 	ds, err := j.options.Generate(ctx, j.id, j.created, j.options.Samples)
 	if err != nil {
-		return ml.Dataset{}, fmt.Errorf("generate a dataset: %w", err)
+		return nil, fmt.Errorf("generate a dataset: %w", err)
 	}
-	return ds, nil
+	return append([]ml.Dataset{ds}, others...), nil
 }
 
 // read reads the newest rows of the datasets, given newest first, until there are as many as the

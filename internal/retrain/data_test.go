@@ -55,6 +55,30 @@ func TestJobIsAboutTheDataOfItsCall(t *testing.T) {
 	}
 }
 
+// The first version on data that were there before is made of them alone; on too few, of drawn rows
+// alone. Run again, the job comes to the same.
+func TestFirstVersionMixesNothing(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		rows int
+		want []int64
+	}{"enough": {100, []int64{1}}, "too few": {9, []int64{2}}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.add(ml.GeneratedSchema(), sample(c.rows, 1, plane))
+			args := ml.RetrainArgs{NewestDataset: 1, Generate: true, Reason: ml.ReasonBootstrap}
+			if got := w.run(t, 5, args); !slices.Equal(got.DatasetIDs, c.want) {
+				t.Errorf("trained on %v, want %v", got.DatasetIDs, c.want)
+			}
+			w.versions, w.outcomes = nil, nil
+			if got := w.run(t, 5, args); !slices.Equal(got.DatasetIDs, c.want) {
+				t.Errorf("run again on %v, want %v", got.DatasetIDs, c.want)
+			}
+		})
+	}
+}
+
 func TestDataThatCannotBeTrainedOn(t *testing.T) {
 	t.Parallel()
 	one := func(n int) func(float64, float64) uint8 { // n rows of class 1, the rest of class 0

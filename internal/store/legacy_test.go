@@ -13,6 +13,9 @@ import (
 	"iacontinu/internal/store"
 )
 
+// schemaVersion is the number of the newest migration.
+const schemaVersion = 5
+
 func at(year int, month time.Month, day, hour, minute, sec, nsec int) time.Time {
 	return time.Date(year, month, day, hour, minute, sec, nsec, time.UTC)
 }
@@ -43,13 +46,31 @@ func TestLegacyFileIsReadable(t *testing.T) {
 			path := legacyFile(t, tables)
 			s := open(t, path)
 			checkLegacyUsers(t, s)
+			checkMigration(t, s.Migration(), store.Migration{To: schemaVersion, Legacy: map[string]int64{
+				"users": 2, "datasets": 2, "dataset_samples": 5, "models": 2, "prediction_logs": 3,
+				"drift_detections": 1, "model_training_logs": 2, "system_logs": 2,
+			}})
 			checkLegacyData(t, s)
 			checkLegacyModels(t, s)
 			checkLegacyPredictions(t, s)
 			checkLegacyLogs(t, s)
 			ok(t, s.Close())
-			checkLegacyUsers(t, open(t, path)) // a second time there is nothing to migrate
+			s = open(t, path) // a second time there is nothing to migrate
+			checkLegacyUsers(t, s)
+			checkMigration(t, s.Migration(), store.Migration{From: schemaVersion, To: schemaVersion})
 		})
+	}
+}
+
+func TestMigrationOfANewFile(t *testing.T) {
+	t.Parallel()
+	checkMigration(t, open(t, filepath.Join(t.TempDir(), "new.db")).Migration(), store.Migration{To: schemaVersion})
+}
+
+func checkMigration(t *testing.T, got, want store.Migration) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("migration (-want +got):\n%s", diff)
 	}
 }
 

@@ -81,6 +81,8 @@ type Store struct {
 	writing *writing
 	log     *predictionLog
 	metrics *metrics
+	// migration is what Open changed.
+	migration Migration
 }
 
 // Open opens the database and brings it to the present schema. Several processes may do so at the
