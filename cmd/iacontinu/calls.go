@@ -26,7 +26,6 @@ func (c *call) client() (*api.Client, error) {
 func predict(c *call, args []string) error {
 	for _, a := range args {
 		if a == "-h" || a == "-help" || a == "--help" {
-			c.flags.Usage()
 			return flag.ErrHelp
 		}
 	}

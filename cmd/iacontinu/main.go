@@ -66,7 +66,11 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	if len(args) > 0 && args[0] == "up" {
 		return up(args[1:], environ, out, stderr)
 	}
-	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+	if len(args) == 0 {
+		overview(stderr)
+		return boot.ExitUsage
+	}
+	if args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
 		overview(out)
 		return boot.ExitOK
 	}
@@ -83,10 +87,9 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	defer stop()
 	c := &call{ctx: ctx, environ: environ, in: in, out: out, err: stderr}
 	c.flags = flag.NewFlagSet("iacontinu "+cmd.name, flag.ContinueOnError)
-	c.flags.SetOutput(stderr)
-	c.flags.Usage = func() { usage(stderr, cmd, c.flags) }
+	c.flags.SetOutput(io.Discard) // what is wrong is said below, in one line
 	if err := boot.Load(&c.folder, environ); err != nil {
-		fmt.Fprintf(stderr, "iacontinu %s: settings are wrong:\n%v\n", cmd.name, err)
+		fmt.Fprintf(stderr, "iacontinu %s: settings are wrong:\n%v\nsee iacontinu %s --help\n", cmd.name, err, cmd.name)
 		return boot.ExitUsage
 	}
 	err := cmd.run(c, rest)
@@ -94,10 +97,13 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintf(stderr, "iacontinu %s: interrupted; nothing half-done is kept\n", cmd.name)
 		return boot.ExitError
-	case err == nil, errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, flag.ErrHelp):
+		usage(out, cmd, c.flags)
+		return boot.ExitOK
+	case err == nil:
 		return boot.ExitOK
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "iacontinu %s: %v\n", cmd.name, err)
+		fmt.Fprintf(stderr, "iacontinu %s: %s; see iacontinu %s --help\n", cmd.name, strings.TrimSuffix(err.Error(), ": "+errUsage.Error()), cmd.name)
 		return boot.ExitUsage
 	default:
 		fmt.Fprintf(stderr, "iacontinu %s: %v\n", cmd.name, describe(err))
@@ -150,8 +156,11 @@ func (c *call) parse(args []string, least, most int) ([]string, error) {
 		positional = append(positional, args[0])
 		args = args[1:]
 	}
-	if len(positional) < least || most >= 0 && len(positional) > most {
-		return nil, fmt.Errorf("got %d arguments: %w", len(positional), errUsage)
+	switch n := len(positional); {
+	case n < least:
+		return nil, fmt.Errorf("an argument is missing: %w", errUsage)
+	case n > most:
+		return nil, fmt.Errorf("unexpected argument %q: %w", positional[most], errUsage)
 	}
 	return positional, nil
 }
@@ -195,6 +204,7 @@ func usage(w io.Writer, cmd command, flags *flag.FlagSet) {
 	fmt.Fprintf(w, "Usage: iacontinu %s %s\n\n%s\n", cmd.name, cmd.args, cmd.summary)
 	if hasFlags(flags) {
 		fmt.Fprintln(w)
+		flags.SetOutput(w)
 		flags.PrintDefaults()
 	}
 	fmt.Fprintln(w, "\nSettings (environment, default, meaning):")

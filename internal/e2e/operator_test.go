@@ -150,7 +150,7 @@ func TestHelpAndVersion(t *testing.T) {
 			t.Errorf("%v --version: exit code %d, %q", args, code, out)
 		}
 	}
-	for _, args := range [][]string{{"modle"}, {"import"}, {"import", "x.csv"}, {"model", "activate"}, {"generate", "--rows", "5"}, {"predict", "x"}} {
+	for _, args := range [][]string{{}, {"modle"}, {"import"}, {"import", "x.csv"}, {"model", "activate"}, {"generate", "--rows", "5"}, {"predict", "x"}} {
 		if _, errs, code := f.run(t, nil, "", "iacontinu", args...); code != 2 || !strings.Contains(errs, "--help") && !strings.Contains(errs, "Usage") {
 			t.Errorf("iacontinu %v: exit code %d, %q; want 2 and where help is", args, code, errs)
 		}

@@ -63,8 +63,7 @@ type Program struct {
 func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	p.Command = cmp.Or(p.Command, p.Name)
 	flags := flag.NewFlagSet(p.Command, flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	flags.Usage = func() { p.usage(flags.Output()) }
+	flags.SetOutput(io.Discard) // what is wrong is said below, in one line
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	healthcheck := false
 	if p.Healthcheck != nil {
@@ -72,8 +71,10 @@ func (p Program) Main(args, environ []string, stdout, stderr io.Writer) int {
 	}
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
+			p.usage(stdout)
 			return ExitOK
 		}
+		fmt.Fprintf(stderr, "%s: %v; see %s --help\n", p.Command, err, p.Command)
 		return ExitUsage
 	}
 	if *showVersion {

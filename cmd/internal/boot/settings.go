@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -52,21 +54,83 @@ func walk(t reflect.Type, visit func(reflect.StructField)) {
 // variables on as empty ones. The error names each wrong setting, and never the value of a secret.
 func Load(config any, environ []string) error {
 	values := env.ToMap(environ)
-	var problems []error
+	wrong := map[string]error{} // by setting
 	for _, s := range Settings(config) {
 		if err := resolve(s, values); err != nil {
-			problems = append(problems, err)
+			wrong[s.Name] = err
 		}
 	}
-	if err := env.ParseWithOptions(config, env.Options{Environment: values}); err != nil {
-		problems = append(problems, named(config, err)...)
+	if err := parse(config, values, wrong); err != nil {
+		return err
 	}
-	if v, ok := config.(interface{ Validate() error }); ok && len(problems) == 0 {
-		if err := v.Validate(); err != nil {
-			problems = append(problems, err)
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(wrong)) {
+		problems = append(problems, wrong[name])
+	}
+	if v, ok := config.(interface{ Validate() error }); ok {
+		for _, err := range flat(v.Validate()) {
+			name, _, _ := strings.Cut(err.Error(), ":")
+			if wrong[name] == nil { // else it judges a value that is not there
+				problems = append(problems, err)
+			}
 		}
 	}
 	return errors.Join(problems...)
+}
+
+// parse fills the struct from the values. It adds the settings that can't be read to the wrong ones and
+// gives them their defaults, so that the others can be judged beside them.
+func parse(config any, values map[string]string, wrong map[string]error) error {
+	err := env.ParseWithOptions(config, env.Options{Environment: values})
+	if err == nil {
+		return nil
+	}
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return err
+	}
+	for _, e := range all.Errors {
+		var failed env.ParseError
+		if !errors.As(e, &failed) {
+			return err
+		}
+		walk(reflect.TypeOf(config).Elem(), func(f reflect.StructField) {
+			if name := f.Tag.Get("env"); f.Name == failed.Name && f.Type == failed.Type {
+				wrong[name] = fmt.Errorf("%s: %w", name, inWords(f.Type, values[name], failed.Err))
+				delete(values, name)
+			}
+		})
+	}
+	return env.ParseWithOptions(config, env.Options{Environment: values})
+}
+
+// inWords says what a setting may be, where the library speaks of Go.
+func inWords(t reflect.Type, value string, err error) error {
+	switch t {
+	case reflect.TypeFor[slog.Level]():
+		return fmt.Errorf("%q is not one of DEBUG, INFO, WARN, ERROR", value)
+	case reflect.TypeFor[bool]():
+		return fmt.Errorf("%q is not one of true, false", value)
+	case reflect.TypeFor[int]():
+		return fmt.Errorf("%q is not a whole number", value)
+	}
+	return err
+}
+
+// flat are the errors that were joined, one by one.
+func flat(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	switch {
+	case err == nil:
+		return nil
+	case !ok:
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flat(e)...)
+	}
+	return all
 }
 
 // resolve replaces NAME_FILE by the file's content and drops an empty value.
@@ -90,28 +154,6 @@ func resolve(s Setting, values map[string]string) error {
 		return fmt.Errorf("%s_FILE: %s is empty", s.Name, path)
 	}
 	return nil
-}
-
-// named turns the library's errors, which name Go fields, into errors that name settings.
-func named(config any, err error) []error {
-	var all env.AggregateError
-	if !errors.As(err, &all) {
-		return []error{err}
-	}
-	var out []error
-	for _, e := range all.Errors {
-		var parse env.ParseError
-		if !errors.As(e, &parse) {
-			out = append(out, e)
-			continue
-		}
-		walk(reflect.TypeOf(config).Elem(), func(f reflect.StructField) {
-			if f.Name == parse.Name && f.Type == parse.Type {
-				out = append(out, fmt.Errorf("%s: %w", f.Tag.Get("env"), parse.Err))
-			}
-		})
-	}
-	return out
 }
 
 // PrintSettings writes a table of the settings for --help.

@@ -3,6 +3,7 @@ package boot
 import (
 	"bytes"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +18,10 @@ type Listen struct {
 
 type sample struct {
 	Listen
-	Secret string `env:"SAMPLE_SECRET" secret:"true" help:"what signs"`
-	Rows   int    `env:"SAMPLE_ROWS" envDefault:"100" help:"how many"`
+	Secret string     `env:"SAMPLE_SECRET" secret:"true" help:"what signs"`
+	Rows   int        `env:"SAMPLE_ROWS" envDefault:"100" help:"how many"`
+	Level  slog.Level `env:"SAMPLE_LEVEL" envDefault:"INFO" help:"how loud"`
+	Flag   bool       `env:"SAMPLE_FLAG" envDefault:"false" help:"whether"`
 }
 
 func (s sample) Validate() error {
@@ -46,9 +49,13 @@ func TestLoad(t *testing.T) {
 	}{
 		{"defaults", nil, sample{Listen: Listen{8000}, Rows: 100}, nil},
 		{"empty means default", []string{"SAMPLE_PORT="}, sample{Listen: Listen{8000}, Rows: 100}, nil},
-		{"values", []string{"SAMPLE_PORT=1", "SAMPLE_SECRET=s", "SAMPLE_ROWS=2"}, sample{Listen{1}, "s", 2}, nil},
-		{"secret from a file", []string{"SAMPLE_SECRET_FILE=" + file}, sample{Listen{8000}, "from a file", 100}, nil},
+		{"values", []string{"SAMPLE_PORT=1", "SAMPLE_SECRET=s", "SAMPLE_ROWS=2"}, sample{Listen: Listen{1}, Secret: "s", Rows: 2}, nil},
+		{"secret from a file", []string{"SAMPLE_SECRET_FILE=" + file}, sample{Listen: Listen{8000}, Secret: "from a file", Rows: 100}, nil},
 		{"all wrong ones at once", []string{"SAMPLE_PORT=x", "SAMPLE_ROWS=y"}, sample{}, []string{"SAMPLE_PORT: ", "SAMPLE_ROWS: "}},
+		{"read and judged at once", []string{"SAMPLE_PORT=x", "SAMPLE_ROWS=0"}, sample{}, []string{"SAMPLE_PORT: \"x\" is not a whole number", "SAMPLE_ROWS: must be 1"}},
+		{"choices", []string{"SAMPLE_LEVEL=LOUD", "SAMPLE_FLAG=yess"}, sample{}, []string{
+			`SAMPLE_LEVEL: "LOUD" is not one of DEBUG, INFO, WARN, ERROR`, `SAMPLE_FLAG: "yess" is not one of true, false`,
+		}},
 		{"validated", []string{"SAMPLE_ROWS=0"}, sample{}, []string{"SAMPLE_ROWS: must be 1 or more"}},
 		{"both", []string{"SAMPLE_SECRET=s", "SAMPLE_SECRET_FILE=" + file}, sample{}, []string{"SAMPLE_SECRET and SAMPLE_SECRET_FILE are both set"}},
 		{"no such file", []string{"SAMPLE_SECRET_FILE=/nowhere/secret"}, sample{}, []string{"SAMPLE_SECRET_FILE: ", "no such file"}},
@@ -76,10 +83,19 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestOneErrorASetting: what can't be read is not judged as well, and gets no other's blame.
+func TestOneErrorASetting(t *testing.T) {
+	t.Parallel()
+	err := Load(&sample{}, []string{"SAMPLE_ROWS=many", "SAMPLE_PORT=x"})
+	if want := "SAMPLE_PORT: \"x\" is not a whole number\nSAMPLE_ROWS: \"many\" is not a whole number"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestSecretsAreNotShown(t *testing.T) {
 	t.Parallel()
 	s := sample{Listen: Listen{1}, Secret: "hush", Rows: 2}
-	want := []string{"SAMPLE_PORT=1", "SAMPLE_ROWS=2", "SAMPLE_SECRET=(set)"}
+	want := []string{"SAMPLE_FLAG=false", "SAMPLE_LEVEL=INFO", "SAMPLE_PORT=1", "SAMPLE_ROWS=2", "SAMPLE_SECRET=(set)"}
 	if diff := cmp.Diff(want, Masked(&s)); diff != "" {
 		t.Fatal(diff)
 	}
@@ -93,8 +109,8 @@ func TestHelpNamesEachSettingAndDefault(t *testing.T) {
 		t.Fatalf("exit code %d, want %d", code, ExitOK)
 	}
 	for _, part := range []string{"a sample", "SAMPLE_PORT", "8000", "where it listens", "SAMPLE_SECRET[_FILE]", "SAMPLE_ROWS", "100"} {
-		if !strings.Contains(errs.String(), part) {
-			t.Errorf("--help lacks %q:\n%s", part, errs.String())
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("--help lacks %q:\n%s", part, out.String())
 		}
 	}
 }
@@ -105,7 +121,7 @@ func TestWrongUseIsRefused(t *testing.T) {
 		args, environ []string
 		part          string
 	}{
-		{[]string{"--nonsense"}, nil, "nonsense"},
+		{[]string{"--nonsense"}, nil, "sample: flag provided but not defined: -nonsense; see sample --help\n"},
 		{[]string{"start"}, nil, `unexpected argument "start"`},
 		{nil, []string{"SAMPLE_PORT=x"}, "SAMPLE_PORT"},
 	} {
