@@ -129,8 +129,8 @@ func (l *predictionLog) run(m *metrics) {
 
 // How long a batch waits for the callers of the one before, and how often it looks for them.
 const (
-	gatherLimit = 300 * time.Microsecond
-	gatherStep  = 20 * time.Microsecond
+	gatherLimit = 200 * time.Microsecond
+	gatherStep  = 5 * time.Microsecond
 )
 
 // gather gives the callers of the last batches, who were answered together and will mostly ask again
