@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -187,3 +188,16 @@ func TestWriteTroubleComesAndGoes(t *testing.T) {
 		t.Errorf("a failure does not count for %v", failureCounts)
 	}
 }
+
+// A disk may be found full only at the commit.
+func TestFailedCommitIsWriteTrouble(t *testing.T) {
+	t.Parallel()
+	w := &writing{}
+	if err := (writerTx{fullTx{}, w}).Commit(); err == nil || w.trouble(time.Now()) == nil {
+		t.Errorf("commit: %v, trouble: %v", err, w.trouble(time.Now()))
+	}
+}
+
+type fullTx struct{ driver.Tx }
+
+func (fullTx) Commit() error { return sqlite3.Error{Code: sqlite3.ErrFull} }

@@ -38,6 +38,10 @@ func TestWriteTrouble(t *testing.T) {
 			}
 			return s.AppendSamples(t.Context(), id, columns(10_000))
 		},
+		"row that is asked back": func(t *testing.T, s *store.Store) error {
+			var id int64
+			return s.Writer().QueryRowContext(t.Context(), "INSERT INTO system_logs (message) VALUES (?) RETURNING id", strings.Repeat("x", 1<<16)).Scan(&id)
+		},
 		"statement of the queue": func(t *testing.T, s *store.Store) error {
 			_, err := s.Writer().ExecContext(t.Context(), "INSERT INTO system_logs (message) VALUES (?)", strings.Repeat("x", 1<<16))
 			return err
