@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,10 +25,8 @@ func (c *call) client() (*api.Client, error) {
 
 // predict asks for one prediction, with the values by position or as NAME=VALUE.
 func predict(c *call, args []string) error {
-	for _, a := range args {
-		if a == "-h" || a == "-help" || a == "--help" {
-			return flag.ErrHelp
-		}
+	if slices.ContainsFunc(args, isHelp) {
+		return flag.ErrHelp
 	}
 	if len(args) == 0 {
 		return fmt.Errorf("no values given: %w", errUsage)

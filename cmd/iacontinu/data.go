@@ -44,6 +44,9 @@ func importCSV(c *call, args []string) error {
 	if err != nil {
 		return err
 	}
+	if info.IsDir() {
+		return fmt.Errorf("%s is a folder: name one file of it", files[0])
+	}
 	if *name == "" {
 		*name = filepath.Base(files[0])
 	}

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -70,7 +71,7 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 		overview(stderr)
 		return boot.ExitUsage
 	}
-	if args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+	if args[0] == "help" || isHelp(args[0]) {
 		overview(out)
 		return boot.ExitOK
 	}
@@ -88,7 +89,7 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	c := &call{ctx: ctx, environ: environ, in: in, out: out, err: stderr}
 	c.flags = flag.NewFlagSet("iacontinu "+cmd.name, flag.ContinueOnError)
 	c.flags.SetOutput(io.Discard) // what is wrong is said below, in one line
-	if err := boot.Load(&c.folder, environ); err != nil {
+	if err := boot.Load(&c.folder, environ); err != nil && !slices.ContainsFunc(rest, isHelp) {
 		fmt.Fprintf(stderr, "iacontinu %s: settings are wrong:\n%v\nsee iacontinu %s --help\n", cmd.name, err, cmd.name)
 		return boot.ExitUsage
 	}
@@ -110,6 +111,9 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 		return boot.ExitError
 	}
 }
+
+// isHelp reports whether an argument asks for help, which wrong settings must not keep from anyone.
+func isHelp(arg string) bool { return arg == "-h" || arg == "-help" || arg == "--help" }
 
 // find takes the longest command that the arguments begin with.
 func find(args []string) (cmd command, rest []string, ok bool) {

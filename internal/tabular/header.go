@@ -101,7 +101,7 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 		case len(name) > maxName:
 			return header{}, fileErrorf("the name of column %d is longer than %d bytes: %s", j+1, maxName, quote(name))
 		case !utf8.ValidString(name):
-			return header{}, fileErrorf("the name of column %d is not UTF-8: %s", j+1, quote(name))
+			return header{}, fileErrorf("the name of column %d is not UTF-8: %s; save the file as UTF-8", j+1, quote(name))
 		}
 		first[name] = j
 		switch {
@@ -125,16 +125,19 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 	return h, nil
 }
 
-// indexHint explains the nameless first column that pandas writes by default.
+// indexHint says what to do about a nameless column; the first is the one that pandas writes by default.
 func indexHint(column int) string {
 	if column > 0 {
-		return ""
+		return "; name it, or delete it from the file"
 	}
 	return "; if it holds row numbers, write the file without them (in pandas: index=False)"
 }
 
-// headerHint is for a file that starts with data.
+// headerHint is for a file that starts with data, and for one with another separator.
 func headerHint(columns []string) string {
+	if len(columns) == 1 {
+		return "; columns are separated by commas, semicolons or tabs"
+	}
 	for _, c := range columns {
 		if _, err := strconv.ParseFloat(c, 64); err != nil {
 			return ""
