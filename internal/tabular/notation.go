@@ -142,10 +142,11 @@ func ignoreHint(names []string) string {
 	return fmt.Sprintf("; columns that are no features are left out by --ignore %s (ignore=... over HTTP)", all)
 }
 
-// oneLine is text with one blank for each run of blanks, line ends and control characters: what a
-// spreadsheet wraps is a name all the same, and no terminal or log is led astray by it.
+// oneLine is text with one blank for each run of blanks and of what can't be printed: line ends, control
+// characters, marks that turn the text around. What a spreadsheet wraps is a name all the same, and no
+// terminal or log is led astray by it.
 func oneLine(text string) string {
 	return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
-		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\ufeff'
+		return r == ' ' || !unicode.IsPrint(r)
 	}), " ")
 }
