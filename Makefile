@@ -28,7 +28,7 @@ API_PORT ?= 8000
 run: build ## build, then run the whole platform in one process on this machine
 	@echo
 	@echo '  API        http://127.0.0.1:$(API_PORT)         (docs: /docs, metrics: /metrics)'
-	@echo '  logins     admin / admin123   and   testuser / test123'
+	@echo '  logins     admin / admin123   and   testuser / test123   (of a new data folder)'
 	@echo '  data       ./data ./models ./logs              (stop with Ctrl-C)'
 	@echo
 	@IACONTINU_DEMO_USERS=true API_HOST=127.0.0.1 API_PORT=$(API_PORT) exec bin/iacontinu up

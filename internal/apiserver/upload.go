@@ -93,7 +93,11 @@ func importSpec(fields map[string]string, where string) (Import, error) {
 	}
 	switch {
 	case i.Target == "":
-		wrong = append(wrong, ml.FieldError{Location: where + ".target", Message: "is required: the name of the column that is predicted"})
+		message := "is required: the name of the column that is predicted"
+		if where == "body" {
+			message += "; send it before the file, which is read as it comes, or as ?target="
+		}
+		wrong = append(wrong, ml.FieldError{Location: where + ".target", Message: message})
 	case len(i.Target) > most:
 		wrong = append(wrong, ml.FieldError{Location: where + ".target", Message: fmt.Sprintf("must have at most %d bytes", most)})
 	}

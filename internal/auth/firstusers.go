@@ -63,15 +63,15 @@ func hasAdmin(ctx context.Context, store accounts) (bool, error) {
 	return false, nil
 }
 
-// DemoUsers makes admin/admin123 and testuser/test123 if there is no account at all. Their passwords
-// are known to everybody.
-func DemoUsers(ctx context.Context, store accounts) error {
+// DemoUsers makes admin/admin123 and testuser/test123 if there is no account at all, and reports whether
+// it did. Their passwords are known to everybody.
+func DemoUsers(ctx context.Context, store accounts) (made bool, err error) {
 	there, err := store.Users(ctx)
 	if err != nil {
-		return fmt.Errorf("auth: list users: %w", err)
+		return false, fmt.Errorf("auth: list users: %w", err)
 	}
 	if len(there) > 0 {
-		return nil
+		return false, nil
 	}
 	h := newHasher(1)
 	for _, d := range []struct {
@@ -82,10 +82,10 @@ func DemoUsers(ctx context.Context, store accounts) error {
 		{ml.User{Username: "testuser", Email: "test@ia-continu.local", Role: ml.RoleUser}, "test123"},
 	} {
 		if _, err := createUser(ctx, store, h, d.user, d.password); err != nil && ml.CodeOf(err) != ml.CodeConflict {
-			return err
+			return false, err
 		}
 	}
-	return nil
+	return true, nil
 }
 
 // createUser makes an active account with an argon2id hash of the password.

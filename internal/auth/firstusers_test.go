@@ -75,9 +75,9 @@ func TestInitialAdminWhereTheNameIsTaken(t *testing.T) {
 func TestDemoUsers(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for range 2 {
-		if err := DemoUsers(t.Context(), b.store); err != nil {
-			t.Fatal(err)
+	for i := range 2 {
+		if made, err := DemoUsers(t.Context(), b.store); err != nil || made != (i == 0) {
+			t.Fatalf("DemoUsers = %v, %v the %d. time", made, err, i+1)
 		}
 	}
 	b.hasher.argon2 = deriveArgon2
@@ -93,8 +93,8 @@ func TestDemoUsersAreNotAddedToAccounts(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.register(t, "olga", "correct horse")
-	if err := DemoUsers(t.Context(), b.store); err != nil {
-		t.Fatal(err)
+	if made, err := DemoUsers(t.Context(), b.store); err != nil || made {
+		t.Fatalf("DemoUsers = %v, %v", made, err)
 	}
 	if users, err := b.store.Users(t.Context()); err != nil || len(users) != 1 {
 		t.Errorf("%d accounts, %v; want olga's alone", len(users), err)

@@ -112,7 +112,24 @@ func (c *check) lookBack(ctx context.Context) {
 	}
 }
 
+// checkHealth asks the API whether it is well. Processes that start at the same moment are not ready at
+// the same moment: until startPatience after the start, an API that does not answer well is asked again.
 func (c *check) checkHealth(ctx context.Context) error {
+	for {
+		err := c.askHealth(ctx)
+		if err == nil || ctx.Err() != nil || !c.opt.Clock().Before(c.patientUntil) {
+			return err
+		}
+		timer := time.NewTimer(startStep)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+func (c *check) askHealth(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, c.opt.HealthTimeout)
 	defer cancel()
 	return c.opt.API.Health(ctx)

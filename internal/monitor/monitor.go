@@ -28,7 +28,16 @@ type Monitor struct {
 	pinned pinnedWindow
 	// owed are events that the queue did not take, the latest of each topic.
 	owed map[ml.EventTopic]ml.Event
+	// patientUntil is when an API that does not answer counts as down.
+	patientUntil time.Time
 }
+
+// startPatience is how long an API may take to be ready after the checks began, and startStep the time
+// between two looks.
+const (
+	startPatience = 5 * time.Second
+	startStep     = 100 * time.Millisecond
+)
 
 // New returns a Monitor that has not checked anything yet.
 func New(o Options) (*Monitor, error) {
@@ -48,6 +57,7 @@ func New(o Options) (*Monitor, error) {
 func (m *Monitor) Run(ctx context.Context) error {
 	m.opt.Logger.InfoContext(ctx, "periodic check starts", "detector", m.opt.Detector,
 		"threshold", m.opt.Threshold, "interval", m.opt.Interval.String())
+	m.patientUntil = m.opt.Clock().Add(startPatience)
 	slot := m.slot() - 1
 	for ctx.Err() == nil {
 		// Never the same slot twice: after the clock was set back, slots go on from where they were

@@ -95,6 +95,35 @@ func TestRunSkipsTicks(t *testing.T) {
 	})
 }
 
+// TestRunWaitsForAnAPIThatStarts: what is not ready at the first moment is no outage, what is away later
+// is one.
+func TestRunWaitsForAnAPIThatStarts(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		b := setup(t, Options{Clock: time.Now})
+		away := func() bool {
+			at := time.Since(started)
+			return at < 2*time.Second || at >= 50*time.Second && at < 51*time.Second
+		}
+		b.api.health = func(context.Context) error {
+			if away() {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		stop := run(t, b)
+		until(t, started, 60*time.Second)
+		stop()
+		var failed []bool
+		for _, r := range b.store.recorded() {
+			failed = append(failed, r.Action == ml.ActionHealthCheckFailed)
+		}
+		if d := cmp.Diff([]bool{false, false, true}, failed); d != "" {
+			t.Errorf("failed checks (-want +got):\n%s", d)
+		}
+	})
+}
+
 func TestRunSurvivesErrors(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, started time.Time) {

@@ -88,10 +88,15 @@ func (a *API) Run(ctx context.Context) error {
 // public passwords, or one administrator with a random password that lies in a file.
 func (p *Platform) firstUsers(ctx context.Context, demo bool) error {
 	if demo {
-		if err := auth.DemoUsers(ctx, p.Store); err != nil {
+		made, err := auth.DemoUsers(ctx, p.Store)
+		if err != nil {
 			return fmt.Errorf("make the demo users: %w", err)
 		}
-		p.Log.WarnContext(ctx, "the demo users have public passwords: for a machine that nobody else reaches", "users", []string{"admin", "testuser"})
+		if made {
+			p.Log.WarnContext(ctx, "the demo users have public passwords: for a machine that nobody else reaches", "users", []string{"admin", "testuser"})
+		} else {
+			p.Log.InfoContext(ctx, "the folder has accounts, so no demo users are made: iacontinu user list shows them, iacontinu user passwd sets a password")
+		}
 		return nil
 	}
 	path, created, err := auth.InitialAdmin(ctx, p.Store, p.Folder.DataDir())
