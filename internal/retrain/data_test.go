@@ -41,6 +41,19 @@ func TestWindowTakesTheNewestRows(t *testing.T) {
 	}
 }
 
+// A file that was imported twice is one file: its rows must not be held out from themselves.
+func TestCopiesCountOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first := w.add(ml.GeneratedSchema(), sample(100, 1, plane))
+	w.add(ml.GeneratedSchema(), sample(100, 2, plane))
+	w.add(ml.GeneratedSchema(), sample(100, 1, plane))
+	w.sets[2].Fingerprint = first.Fingerprint
+	if got := w.run(t, 5, ml.RetrainArgs{}); !slices.Equal(got.DatasetIDs, []int64{1, 2}) {
+		t.Errorf("trained on %v, want [1 2], without the copy", got.DatasetIDs)
+	}
+}
+
 // What came after the call is not its data, or a job that is run again would be about other rows.
 func TestJobIsAboutTheDataOfItsCall(t *testing.T) {
 	t.Parallel()
