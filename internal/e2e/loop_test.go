@@ -190,3 +190,31 @@ func TestARetrainingSurvivesItsWorker(t *testing.T) {
 	}
 	f.checkOneVersionAJob(t)
 }
+
+// TestJobsAskedForTogetherAllRun: a worker that takes several jobs at a look runs each of them.
+func TestJobsAskedForTogetherAllRun(t *testing.T) {
+	t.Parallel()
+	p := startUp(t, newFolder(t))
+	ready(t, p.url)
+	user := login(t, p.url, "testuser", "test123")
+	var jobs []int64
+	for seed := range 12 {
+		reply, err := user.Retrain(t.Context(), api.RetrainRequest{Seed: uint64(seed + 1)}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, reply.Job.ID)
+	}
+	eventually(t, "all jobs have ended well", func() bool {
+		for _, id := range jobs {
+			job, err := user.Job(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if job.State != "succeeded" {
+				return false
+			}
+		}
+		return true
+	})
+}

@@ -124,12 +124,20 @@ type writerRows struct {
 	*sqlite3.SQLiteRows
 	conn    *sqlite3.SQLiteConn
 	writing *writing
+	ended   bool // by its last row or an error; a further step would run the statement once more
+}
+
+// Next implements driver.Rows.
+func (r *writerRows) Next(dest []driver.Value) error {
+	err := r.SQLiteRows.Next(dest)
+	r.ended = err != nil
+	return r.writing.note(err)
 }
 
 // Close implements driver.Rows.
 func (r *writerRows) Close() error {
 	var err error
-	if r.conn.AutoCommit() {
+	if !r.ended && r.conn.AutoCommit() {
 		dest := make([]driver.Value, len(r.Columns()))
 		for err == nil {
 			err = r.Next(dest)

@@ -108,6 +108,3 @@ type writerTx struct {
 
 // Commit implements driver.Tx.
 func (t writerTx) Commit() error { return t.writing.note(t.Tx.Commit()) }
-
-// Next implements driver.Rows.
-func (r *writerRows) Next(dest []driver.Value) error { return r.writing.note(r.SQLiteRows.Next(dest)) }

@@ -101,3 +101,26 @@ func TestRefusedRowIsNoWriteTrouble(t *testing.T) {
 	}
 	ok(t, s.WriteTrouble())
 }
+
+// TestAStatementRunsOnce: who reads what a statement gives back to its end has run it once, whether or not
+// the rows are closed after that.
+func TestAStatementRunsOnce(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	rows, err := s.Writer().QueryContext(t.Context(), "INSERT INTO system_logs (message) VALUES ('once') RETURNING id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := s.Writer().QueryRowContext(t.Context(), "SELECT count(*) FROM system_logs WHERE message = 'once'").Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	if n != 1 {
+		t.Errorf("the statement ran %d times", n)
+	}
+}
