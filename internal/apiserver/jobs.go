@@ -35,8 +35,8 @@ func (s *Server) jobOf(ctx context.Context, job ml.Job) (api.Job, error) {
 	}
 	out.Step, out.Progress = p.Step, p.Fraction
 	if p.Result != nil {
-		done := retrainedOf(*p.Result, job.ID, stamp(p.UpdatedAt))
-		out.Result, out.Progress = &done, 1
+		done := s.retrainedOf(*p.Result, job.ID, stamp(p.UpdatedAt))
+		out.State, out.Result, out.Progress = string(ml.JobSucceeded), &done, 1
 	}
 	return out, nil
 }

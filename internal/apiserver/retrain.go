@@ -82,7 +82,7 @@ func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput,
 	if result == nil {
 		return s.accepted(ctx, job, "")
 	}
-	out := retrainedOf(*result, job, s.now())
+	out := s.retrainedOf(*result, job, s.now())
 	out.Joined = joined
 	return &retrainOutput{Status: http.StatusOK, Body: out}, nil
 }
@@ -212,7 +212,7 @@ func (s *Server) accepted(ctx context.Context, id int64, applied string) (*retra
 	return &retrainOutput{Status: http.StatusAccepted, Location: api.JobPath(id), RetryAfter: "1", Applied: applied, Body: body}, nil
 }
 
-func retrainedOf(r ml.RetrainResult, job int64, at time.Time) api.RetrainResponse {
+func (s *Server) retrainedOf(r ml.RetrainResult, job int64, at time.Time) api.RetrainResponse {
 	out := api.RetrainResponse{
 		Status: api.StatusSuccess, ModelVersion: r.Version, TrainingSamples: r.TrainingSamples, Accuracy: r.CandidateAccuracy, Timestamp: at, JobID: job,
 		RetrainResult: api.RetrainResult{
@@ -222,12 +222,21 @@ func retrainedOf(r ml.RetrainResult, job int64, at time.Time) api.RetrainRespons
 		},
 	}
 	if r.Verdict == ml.VerdictRejected {
-		out.Status, out.Accuracy = api.StatusRejected, 0
-		if r.ChampionAccuracy != nil {
-			out.Accuracy = *r.ChampionAccuracy
-		}
+		out.Status, out.Accuracy = api.StatusRejected, s.championAccuracy(r)
 	}
 	return out
+}
+
+// championAccuracy is that of the champion a candidate was rejected for: on the candidate's holdout, or,
+// where it could not be asked there because its features are others, on its own.
+func (s *Server) championAccuracy(r ml.RetrainResult) float64 {
+	if r.ChampionAccuracy != nil {
+		return *r.ChampionAccuracy
+	}
+	if v, ok := s.opt.Predictor.Current(); ok && v.Name == r.Version {
+		return v.Accuracy
+	}
+	return 0
 }
 
 // preference is what a Prefer header (RFC 7240) asks of a retraining.
@@ -325,7 +334,7 @@ func (s *Server) retrainFor(ctx context.Context, out *conditionalOutput, reason 
 		out.Status, out.Location, out.RetryAfter = http.StatusAccepted, api.JobPath(job), "1"
 		return nil
 	}
-	done := retrainedOf(*result, job, b.Timestamp)
+	done := s.retrainedOf(*result, job, b.Timestamp)
 	done.Joined = joined
 	b.Status, b.ModelVersion, b.Retrain, b.Details = done.Status, done.ModelVersion, &done, b.Details+": "+done.Details
 	if b.ActionTaken == api.ActionForcedNoModel && result.Verdict == ml.VerdictActivated {

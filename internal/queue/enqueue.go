@@ -33,9 +33,33 @@ const joinSQL = `
 		AND NOT EXISTS (SELECT 1 FROM json_each(metadata, '$.joined') WHERE value = ?2)`
 
 // EnqueueRetrain asks for a retraining. If one for the same work is queued or running, its id is
-// returned, joined is true, and the job remembers who joined. The error is CodeUnavailable while the database is locked and
-// CodeStorageFull without space.
+// returned, joined is true, and the job remembers who joined. The error is CodeUnavailable while the
+// database is locked and CodeStorageFull without space.
 func (q *Queue) EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int64, joined bool, err error) {
+	id, joined, err = q.insertRetrain(ctx, args)
+	if err != nil || !joined {
+		return id, false, err
+	}
+	answered, err := q.answered(ctx, id)
+	switch {
+	case err != nil:
+		return 0, false, err
+	case answered:
+		if _, err := q.exec(ctx, `UPDATE river_job SET unique_key = NULL WHERE id = ?`, id); err != nil {
+			return 0, false, fmt.Errorf("queue: make way for a retraining after job %d: %w", id, coded(err))
+		}
+		if id, joined, err = q.insertRetrain(ctx, args); err != nil || !joined {
+			return id, false, err
+		}
+	}
+	if _, err := q.exec(ctx, joinSQL, id, args.RequestedBy); err != nil {
+		return 0, false, fmt.Errorf("queue: join job %d: %w", id, coded(err))
+	}
+	return id, true, nil
+}
+
+// insertRetrain adds the job, or finds the unfinished one for the same work.
+func (q *Queue) insertRetrain(ctx context.Context, args ml.RetrainArgs) (id int64, found bool, err error) {
 	res, err := q.insert.Insert(ctx, args, &river.InsertOpts{
 		Queue:       queueRetrain,
 		MaxAttempts: retrainAttempts,
@@ -44,13 +68,14 @@ func (q *Queue) EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int
 	if err != nil {
 		return 0, false, fmt.Errorf("queue: enqueue a retraining: %w", coded(err))
 	}
-	if !res.UniqueSkippedAsDuplicate {
-		return res.Job.ID, false, nil
+	return res.Job.ID, res.UniqueSkippedAsDuplicate, nil
+}
+
+func (q *Queue) answered(ctx context.Context, job int64) (bool, error) {
+	if q.options.Answered == nil {
+		return false, nil
 	}
-	if _, err := q.exec(ctx, joinSQL, res.Job.ID, args.RequestedBy); err != nil {
-		return 0, false, fmt.Errorf("queue: join job %d: %w", res.Job.ID, coded(err))
-	}
-	return res.Job.ID, true, nil
+	return q.options.Answered(ctx, job)
 }
 
 // EnqueueNotify asks that people be told of an event.

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -121,6 +122,35 @@ func TestRunningRetrainingIsJoined(t *testing.T) {
 	}
 	close(release)
 	mustStop(t, stop)
+}
+
+// The result of a retraining is stored a moment before its job is over: who has read it and asks again
+// wants another retraining.
+func TestAnsweredRetrainingIsNotJoined(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var done atomic.Int64
+	q := newQueue(t, Options{DB: b.db, Answered: func(_ context.Context, job int64) (bool, error) { return job <= done.Load(), nil }})
+	enqueue := func() int64 {
+		t.Helper()
+		id, _, err := q.EnqueueRetrain(t.Context(), ml.RetrainArgs{Seed: 5})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	first := enqueue()
+	if again := enqueue(); again != first {
+		t.Errorf("job %d, want %d, which has no result yet", again, first)
+	}
+	done.Store(first)
+	second := enqueue()
+	if second == first {
+		t.Fatal("joined a job whose result is known")
+	}
+	if again := enqueue(); again != second {
+		t.Errorf("job %d, want %d, which has no result yet", again, second)
+	}
 }
 
 func TestSimultaneousEqualRetrainingsAreOneJob(t *testing.T) {

@@ -48,6 +48,9 @@ type Options struct {
 	ClientID string
 	// Alive tells whether the process with that presence id lives. Required to Work.
 	Alive func(clientID string) (bool, error)
+	// Answered tells whether the result of a retraining is known already, which is a moment before its
+	// job is over. A call that comes in between gets a job of its own. Nil means no.
+	Answered func(ctx context.Context, job int64) (bool, error)
 	// PollInterval is how often each queue is looked at for jobs that no notification told of, such
 	// as those that became due; 0 means 500 ms, at most 10 s. Other jobs are told of by a row in
 	// River's notification table, which is read every 50 ms. Each look takes SQLite's write lock, a

@@ -99,6 +99,7 @@ func (p *Platform) openStore(ctx context.Context) (err error) {
 		Reader:     p.Store.Reader(),
 		ClientID:   p.member.ID(),
 		Alive:      p.alive,
+		Answered:   p.answered,
 		Logger:     p.Log,
 		Registerer: p.Registry,
 	})
@@ -118,6 +119,12 @@ func (p *Platform) openStore(ctx context.Context) (err error) {
 
 // Close closes what Open opened, last first.
 func (p *Platform) Close() error { return p.stack.Stop() }
+
+// answered tells whether the job's result is stored.
+func (p *Platform) answered(ctx context.Context, job int64) (bool, error) {
+	progress, err := p.Store.Progress(ctx, job)
+	return progress.Result != nil, err
+}
 
 // alive tells whether the process with that presence id still runs.
 func (p *Platform) alive(id string) (bool, error) { return presence.Alive(p.Folder.DataDir(), id) }
