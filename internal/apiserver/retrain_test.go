@@ -62,6 +62,24 @@ func TestRetrainAnswersWhenTheVersionServes(t *testing.T) {
 	}
 }
 
+// TestRetrainRejectedWithoutComparison: a champion of other features has no accuracy on the candidate's
+// rows, and is not said to have 0.
+func TestRetrainRejectedWithoutComparison(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	result := rejected()
+	result.ChampionAccuracy = nil
+	b.finish(result)
+	got, err := b.client(t, "user").Retrain(t.Context(), api.RetrainRequest{}, true)
+	if err != nil || got.Done == nil {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	current, _ := b.Current()
+	if d := got.Done; d.ModelVersion != current.Name || d.Accuracy != current.Accuracy || d.Accuracy == 0 || d.ChampionAccuracy != nil {
+		t.Errorf("answer %+v, want the accuracy of %+v", d, current)
+	}
+}
+
 func TestRetrainRejected(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

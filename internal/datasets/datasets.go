@@ -54,6 +54,8 @@ type Options struct {
 	Builder string
 	// Alive tells whether the process of that id lives.
 	Alive func(builder string) (bool, error)
+	// Free is how many bytes the disk has left; nil: more than enough.
+	Free func(ctx context.Context) (uint64, error)
 	// BatchRows is how many generated rows are stored in one transaction; 0 means 20,000.
 	BatchRows  int
 	Logger     *slog.Logger          // nil discards

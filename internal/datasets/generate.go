@@ -53,6 +53,9 @@ func (d *Datasets) Generate(ctx context.Context, spec GenerateSpec, progress fun
 	if done, found, err := d.ofJob(ctx, spec.JobID); err != nil || found {
 		return done, err
 	}
+	if err := d.room(ctx, spec.Samples); err != nil {
+		return ml.Dataset{}, err
+	}
 	if progress == nil {
 		progress = func(int) {}
 	}
@@ -67,6 +70,30 @@ func (d *Datasets) Generate(ctx context.Context, spec GenerateSpec, progress fun
 		return ml.Dataset{}, fmt.Errorf("datasets: generate: %w", errors.Join(stored(err), d.discard(ctx, id)))
 	}
 	return ds, nil
+}
+
+// What a generated row takes in the database, its log and the Parquet file together, measured and
+// rounded up, and what is left to all others who write.
+const (
+	rowBytes   = 64
+	spareBytes = 4 << 20
+)
+
+// room refuses rows that the disk has no room for before the first is written: a full disk stops
+// everybody who writes, and rows that filled it can't even be removed, for that is a write too.
+func (d *Datasets) room(ctx context.Context, samples int) error {
+	if d.o.Free == nil {
+		return nil
+	}
+	free, err := d.o.Free(ctx)
+	if err != nil {
+		return fmt.Errorf("datasets: generate: ask for the free space: %w", err)
+	}
+	if need := uint64(samples)*rowBytes + spareBytes; free < need {
+		return ml.Errorf(ml.CodeStorageFull, "%d rows need up to %d MB of disk, and %d MB are left: make room, or generate fewer",
+			samples, need>>20, free>>20)
+	}
+	return nil
 }
 
 // invalidSpec names every wrong field of a request for generated rows.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -208,5 +209,23 @@ func TestGenerateReplacesWhatTheJobLeft(t *testing.T) {
 	}
 	if len(b.catalogue.datasets) != 1 {
 		t.Errorf("%v", b.catalogue.datasets)
+	}
+}
+
+// Rows that the disk has no room for are refused before the first of them is written.
+func TestGenerateRefusesWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *Options) {
+		o.Free = func(context.Context) (uint64, error) { return 20 << 20, nil }
+	})
+	_, err := b.Generate(t.Context(), GenerateSpec{Samples: 1_000_000}, nil)
+	if ml.CodeOf(err) != ml.CodeStorageFull || !strings.Contains(err.Error(), "20 MB are left") {
+		t.Errorf("got %v, want that 20 MB are too few", err)
+	}
+	if n := len(b.catalogue.datasets); n != 0 {
+		t.Errorf("%d datasets were begun", n)
+	}
+	if _, err := b.Generate(t.Context(), GenerateSpec{Samples: 1000}, nil); err != nil {
+		t.Errorf("1000 rows fit: %v", err)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/shirou/gopsutil/v4/disk"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/cmd/internal/boot"
@@ -111,6 +113,7 @@ func (p *Platform) openStore(ctx context.Context) (err error) {
 		Dir:        p.Folder.DatasetsDir(),
 		Builder:    p.member.ID(),
 		Alive:      p.alive,
+		Free:       p.free,
 		Logger:     p.Log,
 		Registerer: p.Registry,
 	})
@@ -119,6 +122,15 @@ func (p *Platform) openStore(ctx context.Context) (err error) {
 
 // Close closes what Open opened, last first.
 func (p *Platform) Close() error { return p.stack.Stop() }
+
+// free is how many bytes the disk of the database has left.
+func (p *Platform) free(ctx context.Context) (uint64, error) {
+	usage, err := disk.UsageWithContext(ctx, p.Folder.DataDir())
+	if err != nil {
+		return 0, err
+	}
+	return usage.Free, nil
+}
 
 // answered tells whether the job's result is stored.
 func (p *Platform) answered(ctx context.Context, job int64) (bool, error) {
