@@ -13,17 +13,22 @@ import (
 // limitWindow is the time over which logins are counted.
 const limitWindow = time.Minute
 
-// limits bounds how often passwords can be tried: for one name from anywhere, and from one address
-// for any name.
+// everywhere is how many times as often one name may be tried from all addresses together as from one.
+// It is above what one address may try at all, so that nobody alone can keep somebody else out.
+const everywhere = 10
+
+// limits bounds how often passwords can be tried: for one name from one address, for one name from
+// anywhere, and from one address for any name.
 type limits struct {
-	byUser, byAddress *httprate.RateLimiter
+	byPair, byUser, byAddress *httprate.RateLimiter
 }
 
 func newLimits(user, address int) *limits {
 	// No headers: how many tries are left is nobody's business.
 	quiet := httprate.WithResponseHeaders(httprate.ResponseHeaders{})
 	return &limits{
-		byUser:    httprate.NewRateLimiter(user, limitWindow, quiet),
+		byPair:    httprate.NewRateLimiter(user, limitWindow, quiet),
+		byUser:    httprate.NewRateLimiter(user*everywhere, limitWindow, quiet),
 		byAddress: httprate.NewRateLimiter(address, limitWindow, quiet),
 	}
 }
@@ -34,7 +39,7 @@ func (l *limits) password(ctx context.Context, username string) error {
 	r := (&http.Request{}).WithContext(ctx)
 	address := httprate.CanonicalizeIP(hostOf(x.remote)) // of IPv6, the /64
 	name := strings.ToLower(strings.TrimSpace(username))
-	if l.byAddress.OnLimit(x, r, address) || l.byUser.OnLimit(x, r, name) {
+	if l.byAddress.OnLimit(x, r, address) || l.byPair.OnLimit(x, r, address+" "+name) || l.byUser.OnLimit(x, r, name) {
 		f := newFailure(http.StatusTooManyRequests, "too_many_requests", "too many logins: try again in a minute")
 		f.header.Set("Retry-After", fmt.Sprint(int(limitWindow.Seconds())))
 		return f

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
@@ -64,6 +65,29 @@ func TestLoginsAreLimited(t *testing.T) {
 			problem(t, b.send(t, "POST", "/auth/login", "", fmt.Sprintf(`{"username":"u%d","password":"x"}`, i)), 401)
 		}
 		problem(t, b.send(t, "POST", "/auth/login", "", `{"username":"u9","password":"x"}`, "X-Forwarded-For: 10.1.2.3", "X-Real-IP: 10.1.2.4"), 429)
+	})
+	t.Run("nobody keeps another out", func(t *testing.T) {
+		t.Parallel()
+		l := newLimits(5, 8)
+		try := func(address string) error {
+			x := &exchange{ResponseWriter: httptest.NewRecorder(), remote: address + ":1234"}
+			return l.password(&requestContext{Context: t.Context(), exchange: *x}, "admin")
+		}
+		for range 20 {
+			_ = try("192.0.2.1")
+		}
+		if err := try("192.0.2.1"); err == nil {
+			t.Error("one address may try as often as it likes")
+		}
+		if err := try("192.0.2.2"); err != nil {
+			t.Errorf("from another address: %v", err)
+		}
+		for i := range 60 {
+			_ = try(fmt.Sprintf("198.51.100.%d", i))
+		}
+		if err := try("203.0.113.1"); err == nil {
+			t.Error("many addresses together may try as often as they like")
+		}
 	})
 	t.Run("the old password", func(t *testing.T) {
 		t.Parallel()

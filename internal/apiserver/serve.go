@@ -142,6 +142,10 @@ func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request) {
 			allowed = append(allowed, method)
 		}
 	}
+	if len(allowed) == 0 { // chi matched the escaped path, and there is none of that name
+		s.notFound(w, r)
+		return
+	}
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
 	s.refuseWith(w, r, newFailure(http.StatusMethodNotAllowed, "", "this page takes "+list))

@@ -36,7 +36,7 @@ func TestMetricsAreByRoute(t *testing.T) {
 		`api_requests_total{endpoint="/predict",method="POST",status_code="422"} 1`,
 		`api_requests_total{endpoint="/predict",method="POST",status_code="401"} 1`,
 		`api_requests_total{endpoint="unmatched",method="GET",status_code="404"} 1`,
-		`api_requests_total{endpoint="unmatched",method="OTHER",status_code="405"} 1`,
+		`api_requests_total{endpoint="unmatched",method="OTHER",status_code="404"} 1`,
 		`api_requests_total{endpoint="unmatched",method="PUT",status_code="405"} 1`,
 		`api_request_duration_seconds_count{endpoint="/predict",method="POST"} 3`,
 		"api_active_requests 1\n",

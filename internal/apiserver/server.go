@@ -50,7 +50,7 @@ type Options struct {
 	RetrainPatience time.Duration
 	// RetrainPoll is the time between two looks at the job meanwhile: 30 ms.
 	RetrainPoll time.Duration
-	// UserLogins and AddressLogins bound the logins a minute by user name and by client address: 10
+	// UserLogins and AddressLogins bound the logins a minute of a client address, for one name and in all: 10
 	// and 30.
 	UserLogins, AddressLogins int
 	// LingerPatience is how long the rest of a refused body is read, so that its client comes to read

@@ -64,5 +64,8 @@ func stored(err error) error {
 	if (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) && ml.CodeOf(err) == "" {
 		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
 	}
+	if (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)) && ml.CodeOf(err) == "" {
+		return &ml.Error{Code: ml.CodeUnavailable, Message: "the folder of the datasets can't be written", Err: err}
+	}
 	return err
 }
