@@ -65,6 +65,27 @@ func TestStatisticalDetector(t *testing.T) {
 	}
 }
 
+// TestJudgeWantsASignificantDifferenceThatMatters: either distance may show that it does.
+func TestJudgeWantsASignificantDifferenceThatMatters(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		p, ks, psi float64
+		want       bool
+	}{
+		"both are large":     {1e-9, 0.3, 0.5, true},
+		"only KS is large":   {1e-9, MinKS, 0.01, true},
+		"only PSI is large":  {1e-9, 0.01, MinPSI, true},
+		"neither is large":   {1e-9, MinKS - 0.001, MinPSI - 0.001, false},
+		"it may be chance":   {0.001, 0.3, 0.5, false},
+		"less than the half": {0.00049, 0.3, 0.5, true}, // of two features, by Holm
+	} {
+		scores := []ml.FeatureScore{{PValue: tt.p, KS: tt.ks, PSI: tt.psi}, {PValue: 1}}
+		if judge(scores, 0.001); scores[0].Drift != tt.want || scores[1].Drift {
+			t.Errorf("%s: %v", name, scores)
+		}
+	}
+}
+
 // TestWindowIsTheLatestPredictions: older ones than the window, those of other versions, and those
 // before the activation do not count.
 func TestWindowIsTheLatestPredictions(t *testing.T) {

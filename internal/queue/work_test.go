@@ -139,3 +139,34 @@ func TestTwoWorkersShareAFile(t *testing.T) {
 		t.Errorf("%d jobs are not completed", n)
 	}
 }
+
+// TestRetrainingsRunOneAfterTheOther: two at once would compare themselves with the same champion, and
+// take each other's processors.
+func TestRetrainingsRunOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	const jobs = 3
+	for seed := range uint64(jobs) {
+		b.enqueueRetrain(t, ml.RetrainArgs{Seed: seed + 1})
+	}
+	started, release := make(chan struct{}), make(chan struct{})
+	stop := work(t, b.q, Handlers{Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error {
+		started <- struct{}{}
+		<-release
+		return nil
+	}})
+	for i := range jobs {
+		receive(t, started, "a retraining")
+		depths, err := b.q.Depth(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range depths {
+			if want := jobs - 1 - i; d.Queue == queueRetrain && d.Waiting != want {
+				t.Errorf("while retraining %d runs, %d wait, want %d", i+1, d.Waiting, want)
+			}
+		}
+		release <- struct{}{}
+	}
+	mustStop(t, stop)
+}
