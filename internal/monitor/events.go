@@ -105,12 +105,12 @@ func (c *check) event(topic ml.EventTopic, state string, severity ml.Severity, t
 }
 
 func (c *check) healthDown(err error) ml.Event {
-	return c.event(ml.EventHealth, stateDown, ml.SeverityFailure, "The API is down",
+	return c.event(ml.EventHealth, stateDown, ml.SeverityFailure, "The API is down or unwell",
 		fmt.Sprintf("The periodic check got no healthy answer: %v.", err))
 }
 
 func (c *check) healthUp() ml.Event {
-	return c.event(ml.EventHealth, stateUp, ml.SeveritySuccess, "The API is up again",
+	return c.event(ml.EventHealth, stateUp, ml.SeveritySuccess, "The API is well again",
 		"The periodic check gets healthy answers again.")
 }
 

@@ -143,7 +143,7 @@ func TestEventTexts(t *testing.T) {
 				return c.healthDown(errors.New("connection refused"))
 			},
 			ml.Event{
-				Topic: ml.EventHealth, State: "down", Severity: ml.SeverityFailure, At: at, Title: "The API is down",
+				Topic: ml.EventHealth, State: "down", Severity: ml.SeverityFailure, At: at, Title: "The API is down or unwell",
 				Text: "The periodic check got no healthy answer: connection refused.",
 			},
 		},
@@ -151,7 +151,7 @@ func TestEventTexts(t *testing.T) {
 			"up",
 			func(c *check) ml.Event { return c.healthUp() },
 			ml.Event{
-				Topic: ml.EventHealth, State: "up", Severity: ml.SeveritySuccess, At: at, Title: "The API is up again",
+				Topic: ml.EventHealth, State: "up", Severity: ml.SeveritySuccess, At: at, Title: "The API is well again",
 				Text:   "The periodic check gets healthy answers again.",
 				Fields: []ml.EventField{{Name: "Model version", Value: "v1"}},
 			},
