@@ -115,13 +115,11 @@ func (c *call) await(client *api.Client, id int64, patience time.Duration) (api.
 			shown = now
 			fmt.Fprintf(c.err, "job %s, %s\n", now, time.Since(started).Round(time.Second))
 		}
-		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return job, fmt.Errorf("job %d has not ended in %s and goes on; look later: iacontinu job %d",
 				id, time.Since(started).Round(time.Second), id)
-		case <-timer.C:
+		case <-time.After(pause):
 		}
 	}
 }
@@ -156,12 +154,10 @@ func (c *call) awaitSwap(client *api.Client, version string) {
 		if err == nil && info.ModelVersion != nil && *info.ModelVersion == version {
 			return
 		}
-		timer := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():
-		case <-timer.C:
+		case <-time.After(pause):
 		}
-		timer.Stop()
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/validation"
@@ -101,7 +100,7 @@ func plainFailure(err error) *failure {
 		return newFailure(http.StatusRequestEntityTooLarge, ml.CodeTooLarge, tooLarge(large.Limit).Message)
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return newFailure(http.StatusRequestTimeout, "", "the body came too slowly")
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case ml.DiskFull(err):
 		return newFailure(http.StatusInsufficientStorage, ml.CodeStorageFull, "the disk is full")
 	case errors.As(err, &coded) && statusOf(coded.Code) != http.StatusInternalServerError:
 		f := newFailure(statusOf(coded.Code), coded.Code, coded.Message)

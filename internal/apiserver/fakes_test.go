@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"io"
+	"runtime"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 
 	"iacontinu/internal/api"
@@ -344,4 +346,14 @@ func (w *world) events() []string {
 		out = append(out, e.EventType)
 	}
 	return out
+}
+
+// untilAudited waits for the first audit entry, which says that an action was taken.
+func (w *world) untilAudited(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); len(w.events()) == 0; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was audited within 10 s")
+		}
+	}
 }

@@ -216,12 +216,11 @@ func TestRetrainOfAJobThatGoesOnToTheEnd(t *testing.T) {
 	b := setup(t)
 	answer := make(chan reply, 1)
 	go func() { answer <- b.send(t, "POST", "/retrain", "user", "") }()
-	for len(b.events()) == 0 { // until the job is there
-		select {
-		case r := <-answer:
-			t.Fatalf("answered at once: %s", r.body)
-		default:
-		}
+	b.untilAudited(t)
+	select {
+	case r := <-answer:
+		t.Fatalf("answered at once: %s", r.body)
+	default:
 	}
 	b.finish(better())
 	if got := into[api.RetrainResponse](t, <-answer); got.ModelVersion != "v3" {
@@ -258,8 +257,7 @@ func TestRetrainSurvivesItsClient(t *testing.T) {
 		_, err := b.client(t, "user").Retrain(ctx, api.RetrainRequest{}, true)
 		gone <- err
 	}()
-	for len(b.events()) == 0 {
-	}
+	b.untilAudited(t)
 	cancel()
 	if err := <-gone; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
@@ -355,8 +353,7 @@ func TestStopLetsWaitingRetrainsGo(t *testing.T) {
 	b := setup(t)
 	answer := make(chan reply, 1)
 	go func() { answer <- b.send(t, "POST", "/retrain", "user", "") }()
-	for len(b.events()) == 0 {
-	}
+	b.untilAudited(t)
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}

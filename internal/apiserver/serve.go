@@ -135,7 +135,6 @@ func (s *Server) notFound(w http.ResponseWriter, r *http.Request) {
 
 // wrongMethod answers a path that has routes, but not for this method.
 func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request) {
-	secureHeaders(w.Header())
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		if s.router.Match(chi.NewRouteContext(), method, r.URL.Path) {
@@ -146,6 +145,7 @@ func (s *Server) wrongMethod(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, r)
 		return
 	}
+	secureHeaders(w.Header())
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
 	s.refuseWith(w, r, newFailure(http.StatusMethodNotAllowed, "", "this page takes "+list))

@@ -61,7 +61,7 @@ func (d *Datasets) removeFile(id int64) error {
 
 // stored gives errors of the disk the code that tells a caller what to do.
 func stored(err error) error {
-	if (errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)) && ml.CodeOf(err) == "" {
+	if ml.DiskFull(err) && ml.CodeOf(err) == "" {
 		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
 	}
 	if (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)) && ml.CodeOf(err) == "" {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 )
 
 // Code is the kind of an error that a caller must be able to tell from others.
@@ -66,4 +67,10 @@ func CodeOf(err error) Code {
 		return e.Code
 	}
 	return ""
+}
+
+// DiskFull reports whether the operating system refused to write for lack of space, of the disk or of
+// somebody's quota.
+func DiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -120,12 +120,7 @@ func (c *check) checkHealth(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil || !c.opt.Clock().Before(c.patientUntil) {
 			return err
 		}
-		timer := time.NewTimer(startStep)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		wait(ctx, startStep)
 	}
 }
 

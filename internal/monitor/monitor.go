@@ -65,14 +65,17 @@ func (m *Monitor) Run(ctx context.Context) error {
 		slot = max(slot+1, m.slot())
 		m.tick(ctx, slot)
 
-		timer := time.NewTimer(m.untilTick())
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
-		timer.Stop()
+		wait(ctx, m.untilTick())
 	}
 	return nil
+}
+
+// wait returns after d, or when ctx ends.
+func wait(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
 }
 
 // slot is the number of the current tick.

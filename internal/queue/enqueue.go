@@ -40,7 +40,7 @@ func (q *Queue) EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int
 	if err != nil || !joined {
 		return id, false, err
 	}
-	answered, err := q.answered(ctx, id)
+	answered, err := q.options.Answered(ctx, id)
 	switch {
 	case err != nil:
 		return 0, false, err
@@ -69,13 +69,6 @@ func (q *Queue) insertRetrain(ctx context.Context, args ml.RetrainArgs) (id int6
 		return 0, false, fmt.Errorf("queue: enqueue a retraining: %w", coded(err))
 	}
 	return res.Job.ID, res.UniqueSkippedAsDuplicate, nil
-}
-
-func (q *Queue) answered(ctx context.Context, job int64) (bool, error) {
-	if q.options.Answered == nil {
-		return false, nil
-	}
-	return q.options.Answered(ctx, job)
 }
 
 // EnqueueNotify asks that people be told of an event.

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"errors"
-	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -29,5 +28,5 @@ func coded(err error) error {
 // error with the system's reason where the write-ahead log or its index can't grow.
 func isFull(e sqlite3.Error) bool {
 	return e.Code == sqlite3.ErrFull ||
-		e.Code == sqlite3.ErrIoErr && (e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT)
+		e.Code == sqlite3.ErrIoErr && ml.DiskFull(e.SystemErrno)
 }

@@ -67,6 +67,9 @@ func (o Options) withDefaults() Options {
 	o.Reader = cmp.Or(o.Reader, o.DB)
 	o.PollInterval = cmp.Or(o.PollInterval, defaultPoll)
 	o.SweepInterval = cmp.Or(o.SweepInterval, defaultSweep)
+	if o.Answered == nil {
+		o.Answered = func(context.Context, int64) (bool, error) { return false, nil }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -2,12 +2,10 @@ package retrain
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
-	"syscall"
 
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
@@ -29,7 +27,7 @@ func (j *job) save(context.Context) (err error) {
 
 // noSpace gives a code to the lack of space, which somebody has to make.
 func noSpace(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+	if ml.DiskFull(err) {
 		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full: the version could not be saved", Err: err}
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
-	"syscall"
 
 	"github.com/mattn/go-sqlite3"
 	"gorm.io/gorm"
@@ -40,7 +39,7 @@ func coded(err error) error {
 // error with the system's reason where the write-ahead log or its index can't grow.
 func isFull(e sqlite3.Error) bool {
 	return e.Code == sqlite3.ErrFull ||
-		e.Code == sqlite3.ErrIoErr && (e.SystemErrno == syscall.ENOSPC || e.SystemErrno == syscall.EDQUOT)
+		e.Code == sqlite3.ErrIoErr && ml.DiskFull(e.SystemErrno)
 }
 
 // isConstraint reports whether a row was refused for what it holds.

@@ -8,9 +8,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/shirou/gopsutil/v4/disk"
-
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/shirou/gopsutil/v4/disk"
 
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/apiserver"
