@@ -43,19 +43,19 @@ type Trend struct {
 
 // DriftReport is what one periodic check measured, decided and did.
 type DriftReport struct {
-	ID           int64
-	Slot         int64 // which tick: unix seconds divided by the interval
-	ModelVersion string
+	ID           int64  `json:"id"`
+	Slot         int64  `json:"slot"` // which tick: unix seconds divided by the interval
+	ModelVersion string `json:"model_version"`
 	// Method is "random" or "statistical".
-	Method string
+	Method string `json:"method"`
 	// TriggerValue is what was held against Threshold: the number drawn, or the smallest of the
 	// features' p-values, corrected for their number.
-	TriggerValue float64
-	Threshold    float64
-	Drift        bool
-	Action       CheckAction
-	Details      CheckDetails
-	CreatedAt    time.Time
+	TriggerValue float64      `json:"trigger_value"`
+	Threshold    float64      `json:"threshold"`
+	Drift        bool         `json:"drift"`
+	Action       CheckAction  `json:"action"`
+	Details      CheckDetails `json:"details"`
+	CreatedAt    time.Time    `json:"created_at"`
 }
 
 // CheckDetails is kept as JSON with the check.

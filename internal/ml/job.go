@@ -41,6 +41,8 @@ type RetrainArgs struct {
 	// Reason and RequestedBy are for the records.
 	Reason      string `json:"reason"`
 	RequestedBy string `json:"requested_by"`
+	// Trigger is the check that asked, nil if a person did.
+	Trigger *Trigger `json:"trigger,omitempty"`
 }
 
 // Kind is the name of the job in the queue.

@@ -1,0 +1,82 @@
+package ml
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Service is an outside service that is owed what it is to be told.
+type Service string
+
+// The services that are told durably and in order.
+const (
+	ServiceMLflow  Service = "mlflow"
+	ServicePrefect Service = "prefect"
+)
+
+// Delivery is something that a service is owed.
+type Delivery struct {
+	// ID rises in the order in which deliveries have to be made.
+	ID      int64
+	Service Service
+	// Kind says what Payload, JSON, is.
+	Kind    string
+	Payload json.RawMessage
+	// Notes is what the deliverer wrote down of how far it came, JSON, empty before the first try.
+	Notes json.RawMessage
+	// Attempts counts the tries begun, this one included.
+	Attempts  int
+	CreatedAt time.Time
+}
+
+// Backlog is what a service is owed at a moment.
+type Backlog struct {
+	Waiting int64
+	// Oldest is when the oldest waiting delivery was made, zero if none waits.
+	Oldest time.Time
+	// Error is what the last try of the oldest one met, empty if it was not tried or is under way.
+	Error string
+}
+
+// Kinds of deliveries.
+const (
+	DeliveryRun     = "run"     // to MLflow: TrackedRun
+	DeliveryAliases = "aliases" // to MLflow: Aliases
+	DeliveryFlowRun = "flowrun" // to Prefect: flowrun.Run
+)
+
+// Aliases are the versions that have a name by their part, empty for none.
+type Aliases struct {
+	// Champion serves.
+	Champion string `json:"champion"`
+	// Challenger is the newest candidate, if the gate did not let it in and no other version was
+	// activated since.
+	Challenger string `json:"challenger"`
+	// Previous is the version to which a rollback would lead.
+	Previous string `json:"previous"`
+}
+
+// TrackedRun is what is told of a retraining that ended.
+type TrackedRun struct {
+	JobID   int64       `json:"job_id"`
+	Args    RetrainArgs `json:"args"`
+	Started time.Time   `json:"started"`
+	Ended   time.Time   `json:"ended"`
+	// Version and Result are what a retraining with a verdict came to, nil if it failed.
+	Version *Version       `json:"version,omitempty"`
+	Result  *RetrainResult `json:"result,omitempty"`
+	// Failure says in words for everybody why there is no verdict, empty if there is one.
+	Failure string `json:"failure,omitempty"`
+	// Aliases are as they were right after the retraining.
+	Aliases Aliases `json:"aliases"`
+}
+
+// Trigger is the check that asked for a retraining.
+type Trigger struct {
+	// Report is the check up to the moment when it asked.
+	Report DriftReport `json:"report"`
+	// FlowRun and TaskRun are the ids on the Prefect server of the check and of its step, empty
+	// where none watches.
+	FlowRun string `json:"flow_run,omitempty"`
+	TaskRun string `json:"task_run,omitempty"`
+}
