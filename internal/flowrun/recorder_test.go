@@ -83,7 +83,7 @@ func TestAStepThatStaysFailedGivesItsError(t *testing.T) {
 	}{{refused, 3}, {forbidden, 1}} {
 		r := flowrun.NewRecorder(flowrun.Run{}, nil)
 		tries := 0
-		retries := flowrun.Retries{Times: 2, Worthwhile: func(err error) bool { return err == refused }}
+		retries := flowrun.Retries{Times: 2, Worthwhile: func(err error) bool { return errors.Is(err, refused) }}
 		err := r.Step(t.Context(), "health_check", retries, func(context.Context) error {
 			tries++
 			return test.err
