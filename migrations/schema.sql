@@ -116,6 +116,23 @@ CREATE TABLE notification_state (
     revision INTEGER NOT NULL
 );
 
+CREATE TABLE outbox (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    service TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    notes TEXT NOT NULL DEFAULT '',
+    attempts INTEGER NOT NULL DEFAULT 0,
+    error TEXT NOT NULL DEFAULT '',
+    created_at TIMESTAMP NOT NULL
+);
+
+CREATE INDEX outbox_service ON outbox (service, id);
+
+CREATE TABLE outbox_services (
+    service TEXT PRIMARY KEY
+);
+
 CREATE TABLE prediction_logs (
     id INTEGER PRIMARY KEY,
     user_id INTEGER REFERENCES users (id),

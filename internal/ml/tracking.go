@@ -49,8 +49,7 @@ const (
 type Aliases struct {
 	// Champion serves.
 	Champion string `json:"champion"`
-	// Challenger is the newest candidate, if the gate did not let it in and no other version was
-	// activated since.
+	// Challenger is the newest candidate, if the gate did not let it in and it does not serve.
 	Challenger string `json:"challenger"`
 	// Previous is the version to which a rollback would lead.
 	Previous string `json:"previous"`

@@ -48,6 +48,9 @@ func (q *Queue) workers(h Handlers) *river.Workers {
 	river.AddWorker(workers, &worker[ml.NotifyArgs]{timeout: notifyTimeout, work: func(ctx context.Context, job *river.Job[ml.NotifyArgs]) error {
 		return q.notify(ctx, job, h)
 	}})
+	river.AddWorker(workers, &worker[deliverArgs]{timeout: deliverTimeout, work: func(ctx context.Context, job *river.Job[deliverArgs]) error {
+		return q.deliver(ctx, job, h)
+	}})
 	river.AddWorker(workers, &worker[sweepArgs]{timeout: sweepTimeout, work: func(ctx context.Context, job *river.Job[sweepArgs]) error {
 		return q.sweep(ctx, job, h)
 	}})

@@ -1,8 +1,9 @@
-// Package queue keeps the durable jobs of the platform: retrainings, messages to people, retention.
+// Package queue keeps the durable jobs of the platform: retrainings, messages to people, deliveries to
+// outside services, retention.
 // It is River over the store's own SQLite file, so that a job can be enqueued in the transaction that
 // makes it necessary.
 //
-//	            EnqueueRetrain, EnqueueNotify(Tx)
+//	            EnqueueRetrain, EnqueueNotify(Tx), EnqueueDelivery(Tx)
 //	                        │
 //	                        ▼   fetch           nil
 //	┌──────────────▶ available ─────▶ running ───────▶ completed

@@ -51,7 +51,7 @@ func (q *Queue) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	byQueue := map[string]Depth{queueRetrain: {}, queueNotify: {}, queueMaintenance: {}}
+	byQueue := map[string]Depth{queueRetrain: {}, queueNotify: {}, queueMaintenance: {}, queueDelivery: {}}
 	for _, d := range depths {
 		byQueue[d.Queue] = d
 	}

@@ -20,10 +20,12 @@ const (
 	queueRetrain     = "retrain"
 	queueNotify      = "notify"
 	queueMaintenance = "maintenance"
+	queueDelivery    = "delivery"
 
 	retrainWorkers     = 1
 	notifyWorkers      = 2
 	maintenanceWorkers = 1
+	deliveryWorkers    = 2 // one for each service
 )
 
 const (

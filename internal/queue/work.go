@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"time"
@@ -17,6 +18,7 @@ const (
 	retrainTimeout = 30 * time.Minute
 	notifyTimeout  = time.Minute
 	sweepTimeout   = 10 * time.Minute
+	deliverTimeout = 10 * time.Minute
 	// riverRescue is when River itself takes a job from its worker, whether that lives or not. It is
 	// left as a last resort behind every timeout; orphans.go comes long before.
 	riverRescue     = 2 * retrainTimeout
@@ -32,6 +34,11 @@ type Handlers struct {
 	RetrainFailed func(ctx context.Context, jobID int64, args ml.RetrainArgs, err error) error
 	// Notify tells people of an event. A positive retryAfter with a nil error asks to come again then.
 	Notify func(ctx context.Context, e ml.Event) (retryAfter time.Duration, err error)
+	// Deliver, if set, tells a service all that it is owed. A positive retryAfter with a nil error asks to
+	// come again then.
+	Deliver func(ctx context.Context, service ml.Service) (retryAfter time.Duration, err error)
+	// Owed tells, within a transaction, whether the service is owed anything. Required with Deliver.
+	Owed func(ctx context.Context, tx *sql.Tx, service ml.Service) (bool, error)
 	// Sweep, if set, is run at start and then every Options.SweepInterval by one of the workers.
 	Sweep func(ctx context.Context) error
 }
@@ -76,6 +83,8 @@ func (q *Queue) validateWork(h Handlers) error {
 		return errors.New("queue: Handlers.Retrain is required")
 	case h.Notify == nil:
 		return errors.New("queue: Handlers.Notify is required")
+	case (h.Deliver == nil) != (h.Owed == nil):
+		return errors.New("queue: Handlers.Deliver and Handlers.Owed belong together")
 	}
 	return nil
 }
@@ -109,6 +118,7 @@ func (q *Queue) workConfig(h Handlers) *river.Config {
 			queueRetrain:     {MaxWorkers: retrainWorkers},
 			queueNotify:      {MaxWorkers: notifyWorkers},
 			queueMaintenance: {MaxWorkers: maintenanceWorkers},
+			queueDelivery:    {MaxWorkers: deliveryWorkers},
 		},
 		Workers:              q.workers(h),
 		FetchCooldown:        min(q.options.PollInterval, river.FetchCooldownDefault),
