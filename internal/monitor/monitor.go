@@ -60,11 +60,13 @@ func (m *Monitor) Run(ctx context.Context) error {
 	m.patientUntil = m.opt.Clock().Add(startPatience)
 	slot := m.slot() - 1
 	for ctx.Err() == nil {
-		// Never the same slot twice: after the clock was set back, slots go on from where they were
-		// and not from what all runners have claimed already.
+		// Never the same slot twice: after the clock was set back, slots go on from where they were, by
+		// this runner's count or, if it began since, by the store's, and not from what all runners have
+		// claimed already.
 		slot = max(slot+1, m.slot())
-		m.tick(ctx, slot)
-
+		if taken := m.tick(ctx, slot); taken {
+			slot = max(slot, m.checkedSlot(ctx))
+		}
 		wait(ctx, m.untilTick())
 	}
 	return nil
@@ -93,21 +95,30 @@ func (m *Monitor) untilTick() time.Duration {
 	return wait
 }
 
-// tick makes one check and logs how it went.
-func (m *Monitor) tick(ctx context.Context, slot int64) {
+// checkedSlot is the slot of the newest check that any runner has recorded; 0 if that is not known.
+func (m *Monitor) checkedSlot(ctx context.Context) int64 {
+	newest, _, err := m.opt.History.DriftHistory(ctx, 1)
+	if err != nil || len(newest) == 0 {
+		return 0 // the next slot that is taken asks again
+	}
+	return newest[0].Slot
+}
+
+// tick makes one check and logs how it went. It reports whether another runner has taken the slot.
+func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
 	r, err := m.RunOnce(ctx, slot)
 	log := m.opt.Logger.With("slot", slot)
 	switch {
 	case errors.Is(err, ErrSlotTaken):
 		log.DebugContext(ctx, "slot is taken by another runner")
-		return
+		return true
 	case err != nil && ctx.Err() != nil:
 		log.InfoContext(ctx, "check was stopped", "error", err)
 	case err != nil:
 		log.ErrorContext(ctx, "check met errors", "error", err)
 	}
 	if r.Action == "" {
-		return // it never came to an end
+		return false // it never came to an end
 	}
 	level := slog.LevelInfo
 	if r.Action == ml.ActionHealthCheckFailed || r.Action == ml.ActionRetrainFailed || r.Action == ml.ActionNewDataNeeded {
@@ -117,6 +128,7 @@ func (m *Monitor) tick(ctx context.Context, slot int64) {
 		"value", r.TriggerValue, "threshold", r.Threshold, "model_version", r.ModelVersion,
 		"rows", r.Details.Rows, "note", r.Details.Note, "new_version", r.Details.NewVersion,
 		"job_id", r.Details.JobID, "duration_seconds", r.Details.Duration)
+	return false
 }
 
 // RunOnce makes the check of one slot: it measures, decides, acts, tells and records. The report is

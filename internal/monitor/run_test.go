@@ -188,6 +188,33 @@ func TestClockSetBack(t *testing.T) {
 	})
 }
 
+// TestRestartAfterClockSetBack: a runner that begins in the hour that comes again goes on after the
+// slots of those before it, beside one that never stopped, too.
+func TestRestartAfterClockSetBack(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		var back atomic.Int64
+		b := setup(t, Options{Clock: func() time.Time { return time.Now().Add(-time.Duration(back.Load())) }})
+		stop := run(t, b)
+		until(t, started, 175*time.Second) // checks at 0, 20, 50, 80, 110, 140 and 170
+		stop()
+		back.Store(int64(2 * time.Minute))
+		other := setup(t, b.opt)
+		other.Monitor.opt.Record, other.Monitor.opt.History = b.store, b.store
+		stopFirst, stopSecond := run(t, b), run(t, other)
+		until(t, started, 265*time.Second) // and at 200, 230 and 260
+		stopFirst()
+		stopSecond()
+		var slots []int64
+		for i, r := range b.store.recorded() {
+			slots = append(slots, r.Slot-started.Unix()/30-int64(i))
+		}
+		if d := cmp.Diff(make([]int64, 10), slots); d != "" {
+			t.Errorf("slots, less those expected (-want +got):\n%s", d)
+		}
+	})
+}
+
 // TestEarlyTimer: a clock that runs a hair slower than the timer must not make two checks of one tick.
 func TestEarlyTimer(t *testing.T) {
 	t.Parallel()
