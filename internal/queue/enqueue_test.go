@@ -176,13 +176,16 @@ func TestSimultaneousEqualRetrainingsAreOneJob(t *testing.T) {
 func TestNotifyFollowsItsTransaction(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	// An insert beside the transaction would wait for the one connection, which the transaction has.
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
 	enqueue := func(end func(*sql.Tx) error) {
 		t.Helper()
-		tx, err := b.db.BeginTx(t.Context(), nil)
+		tx, err := b.db.BeginTx(ctx, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := b.q.EnqueueNotifyTx(t.Context(), tx, ml.Event{Topic: ml.EventModel}); err != nil {
+		if err := b.q.EnqueueNotifyTx(ctx, tx, ml.Event{Topic: ml.EventModel}); err != nil {
 			t.Fatal(err)
 		}
 		if err := end(tx); err != nil {

@@ -96,13 +96,15 @@ func TestFullDatabaseIsStorageFull(t *testing.T) {
 			t.Errorf("%s: got %v, want storage full", name, err)
 		}
 	}
-	tx, err := b.db.BeginTx(t.Context(), nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	tx, err := b.db.BeginTx(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback() }()
 	e := ml.Event{Topic: ml.EventDrift, Text: strings.Repeat("x", 1<<16)}
-	if err := b.q.EnqueueNotifyTx(t.Context(), tx, e); ml.CodeOf(err) != ml.CodeStorageFull {
+	if err := b.q.EnqueueNotifyTx(ctx, tx, e); ml.CodeOf(err) != ml.CodeStorageFull {
 		t.Errorf("message in a transaction: got %v, want storage full", err)
 	}
 }
