@@ -37,7 +37,7 @@ func statusOf(c ml.Code) int {
 		return http.StatusRequestEntityTooLarge
 	case ml.CodeUnavailable:
 		return http.StatusServiceUnavailable
-	case ml.CodeStorageFull:
+	case ml.CodeStorageFull, ml.CodeNotWritable:
 		return http.StatusInsufficientStorage
 	}
 	return http.StatusInternalServerError

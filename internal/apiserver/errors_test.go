@@ -35,6 +35,7 @@ func TestFailureOf(t *testing.T) {
 		{"unprocessable", ml.Errorf(ml.CodeUnprocessed, "x"), 422, ""},
 		{"unavailable", ml.Errorf(ml.CodeUnavailable, "x"), 503, "Retry-After"},
 		{"storage full", ml.Errorf(ml.CodeStorageFull, "x"), 507, ""},
+		{"not writable", ml.Errorf(ml.CodeNotWritable, "x"), 507, ""},
 		{"unknown code", ml.Errorf("strange", "secret detail"), 500, ""},
 		{"no code", errors.New("secret detail"), 500, ""},
 		{"disk full", &os.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC}, 507, ""},

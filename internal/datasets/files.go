@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"iacontinu/internal/ml"
 )
@@ -61,11 +60,5 @@ func (d *Datasets) removeFile(id int64) error {
 
 // stored gives errors of the disk the code that tells a caller what to do.
 func stored(err error) error {
-	if ml.DiskFull(err) && ml.CodeOf(err) == "" {
-		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
-	}
-	if (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)) && ml.CodeOf(err) == "" {
-		return &ml.Error{Code: ml.CodeUnavailable, Message: "the folder of the datasets can't be written", Err: err}
-	}
-	return err
+	return ml.Unwritten(err, "the folder of the datasets (beside the file of DATABASE_URL)")
 }

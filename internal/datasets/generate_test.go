@@ -180,6 +180,16 @@ func TestGenerateReportsAFullDisk(t *testing.T) {
 	}
 }
 
+func TestGenerateNamesAnUnwritableFolder(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.o.Dir = "/sys" // where even root makes nothing
+	_, err := b.Generate(t.Context(), GenerateSpec{Samples: 100}, nil)
+	if ml.CodeOf(err) != ml.CodeNotWritable || !strings.Contains(err.Error(), "DATABASE_URL") {
+		t.Errorf("got %v, want not writable, naming the folder", err)
+	}
+}
+
 func TestGenerateOncePerJob(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

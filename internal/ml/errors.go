@@ -3,6 +3,7 @@ package ml
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"syscall"
 )
@@ -21,6 +22,7 @@ const (
 	CodeUnprocessed  Code = "unprocessable" // understood, but it can't be done with this data
 	CodeUnavailable  Code = "unavailable"   // try again later
 	CodeStorageFull  Code = "storage_full"  // no space left on the disk
+	CodeNotWritable  Code = "not_writable"  // a folder is read-only, or somebody else's
 )
 
 // Error is an error with a code and a message that may be shown to whoever asked.
@@ -73,4 +75,17 @@ func CodeOf(err error) Code {
 // somebody's quota.
 func DiskFull(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// Unwritten gives the error of a write to a folder the code that tells a caller what to do, unless it has
+// one. folder is how the caller knows it, with its setting.
+func Unwritten(err error, folder string) error {
+	switch {
+	case CodeOf(err) != "":
+	case DiskFull(err):
+		return &Error{Code: CodeStorageFull, Message: "the disk is full: make room for " + folder, Err: err}
+	case errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission):
+		return &Error{Code: CodeNotWritable, Message: folder + " can't be written: give the server and the worker the right to, and ask again", Err: err}
+	}
+	return err
 }

@@ -15,7 +15,8 @@
 //	                        │
 //	                        └─ the worker's process is gone (orphans.go)
 //
-// A permanent error has a code: the data or the arguments are at fault, and trying again cannot help.
+// A permanent error has a code: the data, the arguments or the rights on a folder are at fault, and trying
+// again cannot help.
 // unavailable and storage_full are codes that time or a person mends; they are tried again as errors
 // without a code are, a retraining three times, a message for three days.
 //

@@ -171,7 +171,7 @@ func New(o Options) (*Retrainer, error) {
 const maxRematches = 3
 
 // Run makes a version for a job that was enqueued at created. A coded error says what is wrong with
-// the data or the arguments and that trying again won't help; CodeUnavailable, CodeStorageFull and
+// the data, the arguments or the folder and that trying again won't help; CodeUnavailable, CodeStorageFull and
 // errors without a code are worth another try.
 func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error {
 	progress, err := r.options.Jobs.Progress(ctx, jobID)

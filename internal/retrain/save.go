@@ -19,19 +19,14 @@ const maxReference = 2000
 // activate it by hand. A save that fails leaves nothing behind.
 func (j *job) save(context.Context) (err error) {
 	if err := os.MkdirAll(j.options.ModelsDir, 0o755); err != nil {
-		return noSpace(fmt.Errorf("make the folder of models: %w", err))
+		return stored(fmt.Errorf("make the folder of models: %w", err))
 	}
 	j.digest, err = j.artifact().Save(j.dir(j.name))
-	return noSpace(err)
+	return stored(err)
 }
 
-// noSpace gives a code to the lack of space, which somebody has to make.
-func noSpace(err error) error {
-	if ml.DiskFull(err) {
-		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full: the version could not be saved", Err: err}
-	}
-	return err
-}
+// stored gives errors of the disk the code that tells a caller what to do.
+func stored(err error) error { return ml.Unwritten(err, "the folder of the models (MODELS_DIR)") }
 
 // artifact is the version as it is kept. All of it follows from the job, so that a repeated job makes
 // the same bytes.

@@ -14,20 +14,36 @@ import (
 	"iacontinu/internal/ml"
 )
 
-func TestLackOfSpaceHasItsCode(t *testing.T) {
+func TestErrorsOfTheDiskHaveTheirCode(t *testing.T) {
 	t.Parallel()
 	for cause, want := range map[error]ml.Code{
 		syscall.ENOSPC: ml.CodeStorageFull,
 		syscall.EDQUOT: ml.CodeStorageFull,
-		syscall.EACCES: "",
+		syscall.EACCES: ml.CodeNotWritable,
+		syscall.EROFS:  ml.CodeNotWritable,
+		syscall.EIO:    "",
 	} {
-		err := noSpace(fmt.Errorf("save: %w", &os.PathError{Op: "write", Path: "model.json", Err: cause}))
+		err := stored(fmt.Errorf("save: %w", &os.PathError{Op: "write", Path: "model.json", Err: cause}))
 		if ml.CodeOf(err) != want || !errors.Is(err, cause) {
 			t.Errorf("%v became %v with code %q, want %q and the cause", cause, err, ml.CodeOf(err), want)
 		}
 	}
-	if err := noSpace(nil); err != nil {
+	if err := stored(nil); err != nil {
 		t.Errorf("got %v of no error", err)
+	}
+}
+
+// A folder that nobody makes writable meanwhile is not worth another try, and whoever asked learns which it is.
+func TestUnwritableFolder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.dir = "/sys" // where even root makes nothing
+	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{Generate: true})
+	if coded := (*ml.Error)(nil); !errors.As(err, &coded) || coded.Code != ml.CodeNotWritable || !strings.Contains(coded.Message, "MODELS_DIR") {
+		t.Errorf("got %v, want not writable, naming MODELS_DIR", err)
+	}
+	if len(w.versions) != 0 {
+		t.Error("a version was stored")
 	}
 }
 
