@@ -48,7 +48,7 @@ func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (_ *P
 	for _, dir := range []struct{ setting, path string }{
 		{"DATABASE_URL", f.DataDir()}, {"MODELS_DIR", f.ModelsDir},
 	} {
-		if err := writable(dir.path); err != nil {
+		if err := writable(dir.path, 0); err != nil {
 			return nil, fmt.Errorf("%s: %w", dir.setting, err)
 		}
 	}
@@ -69,8 +69,8 @@ func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (_ *P
 }
 
 // writable makes a folder, and tells at the start and not at the first job if nothing can be made in
-// it.
-func writable(dir string) error {
+// it, or not that many bytes.
+func writable(dir string, bytes int) error {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
@@ -78,7 +78,8 @@ func writable(dir string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	_, err = probe.Write(make([]byte, bytes))
+	return errors.Join(err, probe.Close(), os.Remove(probe.Name()))
 }
 
 func (p *Platform) openStore(ctx context.Context) (err error) {

@@ -94,8 +94,16 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url str
 	return errors.Join(err, only.Close())
 }
 
-// onFolder opens the folder, runs the process on it and closes it, whatever happened.
+// startBytes is what a process writes to an empty data folder until it works, measured and rounded up.
+const startBytes = 1 << 20
+
+// onFolder opens the folder, runs the process on it and closes it, whatever happened. Without room for
+// the start it says so, and not at a write after the process called itself ready.
 func onFolder(ctx context.Context, f Folder, process string, log *slog.Logger, run func(context.Context, *Platform) error) error {
+	err := writable(f.DataDir(), startBytes)
+	if ml.DiskFull(err) {
+		return fmt.Errorf("DATABASE_URL: the disk of %s is full: make room, a start takes %d MB: %w", f.DataDir(), startBytes>>20, err)
+	}
 	p, err := Open(ctx, f, process, log)
 	if err != nil {
 		return err
