@@ -30,6 +30,8 @@ type Monitor struct {
 	owed map[ml.EventTopic]ml.Event
 	// patientUntil is when an API that does not answer counts as down.
 	patientUntil time.Time
+	// warned is when a locked store was last logged.
+	warned time.Time
 }
 
 // startPatience is how long an API may take to be ready after the checks began, and startStep the time
@@ -114,6 +116,11 @@ func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
 		return true
 	case err != nil && ctx.Err() != nil:
 		log.InfoContext(ctx, "check was stopped", "error", err)
+	case r.Action == "" && ml.CodeOf(err) == ml.CodeUnavailable: // somebody's lock, which passes
+		if now := m.opt.Clock(); now.Sub(m.warned).Abs() >= time.Minute {
+			m.warned = now
+			log.WarnContext(ctx, "no check, because the store can't be written now", "error", err)
+		}
 	case err != nil:
 		log.ErrorContext(ctx, "check met errors", "error", err)
 	}

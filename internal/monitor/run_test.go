@@ -147,6 +147,23 @@ func TestRunSurvivesErrors(t *testing.T) {
 	})
 }
 
+// TestRunWarnsOfALockedStore once a minute, and calls it no error: it passes.
+func TestRunWarnsOfALockedStore(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		var log bytes.Buffer
+		b := setup(t, Options{Clock: time.Now, Logger: slog.New(slog.NewJSONHandler(&log, nil))})
+		b.store.setFail("ClaimSlot", ml.Errorf(ml.CodeUnavailable, "the database is locked by another process"))
+		stop := run(t, b)
+		until(t, started, 85*time.Second) // ticks at 0, 20, 50 and 80
+		stop()
+		warned, failed := strings.Count(log.String(), `"level":"WARN"`), strings.Count(log.String(), `"level":"ERROR"`)
+		if warned != 2 || failed != 0 || !strings.Contains(log.String(), "locked by another process") {
+			t.Errorf("%d warnings and %d errors, want 2 and none:\n%s", warned, failed, log.String())
+		}
+	})
+}
+
 // TestTwoRunners share one store: each slot is checked once.
 func TestTwoRunners(t *testing.T) {
 	t.Parallel()
