@@ -60,7 +60,13 @@ func dyingWorker(dir, moment, webhook string) error {
 	if err != nil {
 		return err
 	}
-	return w.Run(ctx)
+	return p.Queue.Work(ctx, queue.Handlers{
+		Retrain: w.retrainer.Run,
+		// The message is left to the second worker: a kill while it is sent is another matter, for its topic
+		// is then claimed for a minute.
+		Notify: func(ctx context.Context, _ ml.Event) (time.Duration, error) { <-ctx.Done(); return 0, ctx.Err() },
+		Sweep:  w.sweep,
+	})
 }
 
 // dyingMessenger owes the message and calls then, while the transaction is open.
