@@ -106,7 +106,7 @@ func (w *world) WaitFor(ctx context.Context, version string) error {
 }
 
 // The tokens are the names of who has them.
-func (w *world) Verify(token string) (ml.Identity, error) {
+func (w *world) Verify(_ context.Context, token string) (ml.Identity, error) {
 	id := map[string]ml.Identity{
 		"user":    {UserID: 2, Username: "testuser", Role: ml.RoleUser},
 		"other":   {UserID: 3, Username: "other", Role: ml.RoleUser},
@@ -125,14 +125,14 @@ func (w *world) Verify(token string) (ml.Identity, error) {
 	return who, nil
 }
 
-func (w *world) Login(_ context.Context, username, password string) (string, ml.Identity, error) {
+func (w *world) Login(ctx context.Context, username, password string) (string, ml.Identity, error) {
 	if w.fail != nil {
 		return "", ml.Identity{}, w.fail
 	}
 	if username != "testuser" || password != "test123" {
 		return "", ml.Identity{}, ml.Errorf(ml.CodeUnauthorized, "wrong username or password")
 	}
-	who, err := w.Verify("user")
+	who, err := w.Verify(ctx, "user")
 	return "user", who, err
 }
 
@@ -142,11 +142,11 @@ func (w *world) Logout(_ context.Context, who ml.Identity) error {
 	return nil
 }
 
-func (w *world) ChangePassword(_ context.Context, _ ml.Identity, old, _ string) (string, ml.Identity, error) {
+func (w *world) ChangePassword(ctx context.Context, _ ml.Identity, old, _ string) (string, ml.Identity, error) {
 	if old != "test123" {
 		return "", ml.Identity{}, invalidBody(ml.FieldError{Location: "body.old_password", Message: "is wrong"})
 	}
-	who, err := w.Verify("user")
+	who, err := w.Verify(ctx, "user")
 	return "user", who, err
 }
 

@@ -25,7 +25,7 @@ type follower interface {
 
 // tokens says who a token is from. It is asked on every request.
 type tokens interface {
-	Verify(token string) (ml.Identity, error)
+	Verify(ctx context.Context, token string) (ml.Identity, error)
 }
 
 // accounts logs people in and out. It is package auth.

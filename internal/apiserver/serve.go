@@ -104,7 +104,7 @@ func (s *Server) identify(x *exchange, r *http.Request) error {
 	if len(value) <= len(scheme) || !strings.EqualFold(value[:len(scheme)], scheme) {
 		return ml.Errorf(ml.CodeUnauthorized, "the Authorization header must be: Bearer <token>")
 	}
-	who, err := s.opt.Tokens.Verify(strings.TrimSpace(value[len(scheme):]))
+	who, err := s.opt.Tokens.Verify(r.Context(), strings.TrimSpace(value[len(scheme):]))
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func TestARoleOfTheEarlierSystemMayDoTheLeast(t *testing.T) {
 	b := setup(t)
 	b.register(t, "ann", "correct horse")
 	b.store.users[0].Role = "manager"
-	who, err := b.Verify(b.login(t, "ann", "correct horse"))
+	who, err := b.Verify(t.Context(), b.login(t, "ann", "correct horse"))
 	if err != nil || who.Role != ml.RoleUser {
 		t.Fatalf("%+v, %v; want a token of role user", who, err)
 	}

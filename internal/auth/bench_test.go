@@ -9,7 +9,7 @@ import (
 
 func BenchmarkVerifyHit(b *testing.B) {
 	s := newTestSigner(b, time.Now)
-	svc, err := New(b.Context(), Options{Signer: s, Users: &memory{}, Revocations: &memory{}})
+	svc, err := New(b.Context(), Options{Signer: s, Users: &memory{users: []ml.Credentials{{User: ml.User{ID: 7, Username: "testuser", Active: true}}}}, Revocations: &memory{}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func BenchmarkVerifyHit(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			if _, err := svc.Verify(token); err != nil {
+			if _, err := svc.Verify(b.Context(), token); err != nil {
 				b.Error(err)
 				return
 			}

@@ -42,7 +42,7 @@ func TestInitialAdmin(t *testing.T) {
 	}
 	b.hasher.argon2 = deriveArgon2
 	token := b.login(t, "admin", strings.TrimSpace(string(text)))
-	if who, _ := b.Verify(token); who.Role != ml.RoleAdmin {
+	if who, _ := b.Verify(t.Context(), token); who.Role != ml.RoleAdmin {
 		t.Errorf("role %s, want admin", who.Role)
 	}
 	if _, created, err := InitialAdmin(t.Context(), b.store, dir); created || err != nil {
@@ -81,10 +81,10 @@ func TestDemoUsers(t *testing.T) {
 		}
 	}
 	b.hasher.argon2 = deriveArgon2
-	if who, _ := b.Verify(b.login(t, "admin", "admin123")); who.Role != ml.RoleAdmin {
+	if who, _ := b.Verify(t.Context(), b.login(t, "admin", "admin123")); who.Role != ml.RoleAdmin {
 		t.Errorf("admin has role %s", who.Role)
 	}
-	if who, _ := b.Verify(b.login(t, "testuser", "test123")); who.Role != ml.RoleUser {
+	if who, _ := b.Verify(t.Context(), b.login(t, "testuser", "test123")); who.Role != ml.RoleUser {
 		t.Errorf("testuser has role %s", who.Role)
 	}
 }

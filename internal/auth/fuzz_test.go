@@ -14,7 +14,7 @@ import (
 // is taken with its signature only, so any change to it must be refused.
 func FuzzVerify(f *testing.F) {
 	s := newTestSigner(f, nil)
-	svc, err := New(f.Context(), Options{Signer: s, Users: &memory{}, Revocations: &memory{}, CacheSize: 8})
+	svc, err := New(f.Context(), Options{Signer: s, Users: &memory{users: []ml.Credentials{{User: ml.User{ID: 7, Username: "ann", Active: true}}}}, Revocations: &memory{}, CacheSize: 8})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func FuzzVerify(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, token string) {
 		for range 2 { // the second time by way of the cache
-			got, err := svc.Verify(token)
+			got, err := svc.Verify(t.Context(), token)
 			if token == valid {
 				if err != nil || got != who {
 					t.Fatalf("the valid token: %+v, %v", got, err)

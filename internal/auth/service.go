@@ -94,8 +94,9 @@ func New(ctx context.Context, o Options) (*Service, error) {
 }
 
 // Verify returns who a token is from. The error is of ml.CodeUnauthorized and says whether the token
-// is malformed, expired or revoked. A token seen before costs one SHA-256 and no allocation.
-func (s *Service) Verify(token string) (ml.Identity, error) {
+// is malformed, expired, revoked or of no account; any other is the store's. A token seen before costs
+// one SHA-256 and no allocation.
+func (s *Service) Verify(ctx context.Context, token string) (ml.Identity, error) {
 	if len(token) > maxToken {
 		return ml.Identity{}, errMalformed
 	}
@@ -107,6 +108,9 @@ func (s *Service) Verify(token string) (ml.Identity, error) {
 	if err != nil {
 		return ml.Identity{}, err
 	}
+	if err := s.known(ctx, &who); err != nil {
+		return ml.Identity{}, err
+	}
 	// Under the lock, so that a revocation comes either before and is seen, or after and drops it.
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,6 +119,22 @@ func (s *Service) Verify(token string) (ml.Identity, error) {
 	}
 	s.cache.put(&key, who, who.ExpiresAt.Add(leeway), now)
 	return who, nil
+}
+
+// known checks that a token's account is still the one that it was issued to. A secret outlives a
+// database, and there the same id may be somebody else's.
+func (s *Service) known(ctx context.Context, who *ml.Identity) error {
+	if who.Role == ml.RoleService { // a process of the platform has no account
+		return nil
+	}
+	c, err := s.opt.Users.Credentials(ctx, who.Username)
+	if err != nil && ml.CodeOf(err) != ml.CodeNotFound {
+		return fmt.Errorf("auth: look up user: %w", err)
+	}
+	if err != nil || c.ID != who.UserID || !c.Active || role(c.User) != who.Role {
+		return errNoAccount
+	}
+	return nil
 }
 
 // Login returns a token for a user. A wrong password, an unknown user and one that is not active

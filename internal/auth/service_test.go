@@ -173,7 +173,7 @@ func TestLogin(t *testing.T) {
 		t.Errorf("identity %+v", who)
 	}
 	for range 2 { // a miss, then a hit
-		if got, err := b.Verify(token); err != nil || got != who {
+		if got, err := b.Verify(t.Context(), token); err != nil || got != who {
 			t.Errorf("Verify = %+v, %v, want %+v", got, err, who)
 		}
 	}
@@ -230,15 +230,15 @@ func TestLogoutRevokesEverywhere(t *testing.T) {
 	other := b.another(t)
 	token, kept := b.login(t, "ann", "correct horse"), b.login(t, "ann", "correct horse")
 	for _, s := range []*Service{b.Service, other} {
-		if _, err := s.Verify(token); err != nil { // now both have it in their cache
+		if _, err := s.Verify(t.Context(), token); err != nil { // now both have it in their cache
 			t.Fatal(err)
 		}
 	}
-	who, _ := b.Verify(token)
+	who, _ := b.Verify(t.Context(), token)
 	if err := b.Logout(t.Context(), who); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Verify(token); !errors.Is(err, errRevoked) {
+	if _, err := b.Verify(t.Context(), token); !errors.Is(err, errRevoked) {
 		t.Errorf("here: %v, want revoked at once", err)
 	}
 
@@ -248,17 +248,17 @@ func TestLogoutRevokesEverywhere(t *testing.T) {
 	running, stop := context.WithCancel(ctx)
 	go func() { stopped <- other.Run(running) }()
 	for {
-		if _, err := other.Verify(token); errors.Is(err, errRevoked) {
+		if _, err := other.Verify(t.Context(), token); errors.Is(err, errRevoked) {
 			break
 		}
 		if ctx.Err() != nil {
 			t.Fatal("elsewhere: still valid after a second")
 		}
 	}
-	if _, err := other.Verify(kept); err != nil {
+	if _, err := other.Verify(t.Context(), kept); err != nil {
 		t.Errorf("the user's other token: %v, want it valid", err)
 	}
-	if _, err := b.another(t).Verify(token); !errors.Is(err, errRevoked) {
+	if _, err := b.another(t).Verify(t.Context(), token); !errors.Is(err, errRevoked) {
 		t.Error("a process started later takes the revoked token")
 	}
 	stop()
@@ -274,7 +274,7 @@ func TestChangePassword(t *testing.T) {
 	b.register(t, "ann", "correct horse")
 	b.register(t, "bob", "correct horse")
 	old, bobs := b.login(t, "ann", "correct horse"), b.login(t, "bob", "correct horse")
-	who, _ := b.Verify(old)
+	who, _ := b.Verify(t.Context(), old)
 
 	var e *ml.Error
 	if _, _, err := b.ChangePassword(t.Context(), who, "wrong", "battery staple"); !errors.As(err, &e) || e.Code != ml.CodeInvalid || e.Fields[0].Location != "body.old_password" {
@@ -283,7 +283,7 @@ func TestChangePassword(t *testing.T) {
 	if _, _, err := b.ChangePassword(t.Context(), who, "correct horse", "short"); !errors.As(err, &e) || e.Fields[0].Location != "body.new_password" {
 		t.Errorf("short new password: %v", err)
 	}
-	if _, err := b.Verify(old); err != nil {
+	if _, err := b.Verify(t.Context(), old); err != nil {
 		t.Errorf("after refused changes the token is %v", err)
 	}
 
@@ -294,11 +294,11 @@ func TestChangePassword(t *testing.T) {
 	later := b.login(t, "ann", "battery staple")
 	other := b.another(t)
 	for name, s := range map[string]*Service{"here": b.Service, "elsewhere": other} {
-		if _, err := s.Verify(old); !errors.Is(err, errRevoked) {
+		if _, err := s.Verify(t.Context(), old); !errors.Is(err, errRevoked) {
 			t.Errorf("%s: the old token: %v, want revoked", name, err)
 		}
 		for _, token := range []string{fresh, later, bobs} {
-			if _, err := s.Verify(token); err != nil {
+			if _, err := s.Verify(t.Context(), token); err != nil {
 				t.Errorf("%s: a token that must stay: %v", name, err)
 			}
 		}
@@ -316,8 +316,50 @@ func TestClockSetBackAfterPasswordChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(-time.Hour)
-	if _, err := b.Verify(b.login(t, "ann", "battery staple")); err != nil {
+	if _, err := b.Verify(t.Context(), b.login(t, "ann", "battery staple")); err != nil {
 		t.Errorf("a login an hour before the change by the clock: %v", err)
+	}
+}
+
+// TestTokenOfNoAccount: a secret outlives a database. A right signature is not enough where the account
+// is gone, shut, or somebody else's; the platform's own processes never had one.
+func TestTokenOfNoAccount(t *testing.T) {
+	t.Parallel()
+	ann := ml.User{ID: 1, Username: "ann", Role: ml.RoleAdmin, Active: true}
+	for name, tt := range map[string]struct {
+		change func(*ml.User)
+		want   error
+	}{
+		"as it was":             {func(*ml.User) {}, nil},
+		"not there":             {func(u *ml.User) { u.Username = "eve" }, errNoAccount},
+		"not active":            {func(u *ml.User) { u.Active = false }, errNoAccount},
+		"the id of another one": {func(u *ml.User) { u.ID = 2 }, errNoAccount},
+		"no admin any more":     {func(u *ml.User) { u.Role = ml.RoleUser }, errNoAccount},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			token, _, err := b.signer.sign(ml.Identity{UserID: ann.ID, Username: ann.Username, Role: ann.Role}, TokenLife)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := ann
+			tt.change(&now)
+			b.store.users = []ml.Credentials{{User: now}}
+			if _, err := b.Verify(t.Context(), token); !errors.Is(err, tt.want) {
+				t.Errorf("Verify = %v, want %v", err, tt.want)
+			}
+		})
+	}
+	b := setup(t)
+	b.store.fail = ml.Errorf(ml.CodeUnavailable, "locked")
+	token, _, _ := b.signer.sign(ml.Identity{UserID: 1, Username: "ann", Role: ml.RoleUser}, TokenLife)
+	if _, err := b.Verify(t.Context(), token); ml.CodeOf(err) != ml.CodeUnavailable {
+		t.Errorf("while the store is down: %v, want its error", err)
+	}
+	service, _ := b.signer.ServiceToken("flow", time.Minute)
+	if who, err := b.Verify(t.Context(), service); err != nil || who.Role != ml.RoleService {
+		t.Errorf("a service: %+v, %v", who, err)
 	}
 }
 
@@ -326,11 +368,11 @@ func TestTokenExpiresInTheCacheToo(t *testing.T) {
 	b := setup(t)
 	b.register(t, "ann", "correct horse")
 	token := b.login(t, "ann", "correct horse")
-	if _, err := b.Verify(token); err != nil {
+	if _, err := b.Verify(t.Context(), token); err != nil {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(TokenLife + leeway)
-	if _, err := b.Verify(token); !errors.Is(err, errExpired) {
+	if _, err := b.Verify(t.Context(), token); !errors.Is(err, errExpired) {
 		t.Errorf("after its life: %v, want expired", err)
 	}
 }
@@ -339,7 +381,7 @@ func TestRevocationsAreForgottenWhenUseless(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.register(t, "ann", "correct horse")
-	who, _ := b.Verify(b.login(t, "ann", "correct horse"))
+	who, _ := b.Verify(t.Context(), b.login(t, "ann", "correct horse"))
 	if err := errors.Join(b.Logout(t.Context(), who), b.RevokeUser(t.Context(), 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -357,7 +399,7 @@ func TestVerifyHitDoesNotAllocate(t *testing.T) {
 	b.register(t, "ann", "correct horse")
 	token := b.login(t, "ann", "correct horse")
 	if n := testing.AllocsPerRun(100, func() {
-		if _, err := b.Verify(token); err != nil {
+		if _, err := b.Verify(t.Context(), token); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {

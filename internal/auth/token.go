@@ -32,6 +32,7 @@ const maxToken = 1024
 var (
 	errMalformed = ml.Errorf(ml.CodeUnauthorized, "the token is not valid: log in at /auth/login")
 	errExpired   = ml.Errorf(ml.CodeUnauthorized, "the token has expired: log in again")
+	errNoAccount = ml.Errorf(ml.CodeUnauthorized, "the token's account is not there any more, not active, or has changed: log in again")
 	errRevoked   = ml.Errorf(ml.CodeUnauthorized, "the token was revoked by a logout or a new password: log in again")
 )
 
