@@ -65,6 +65,9 @@ func TestBodies(t *testing.T) {
 				return
 			}
 			p := problem(t, r, tt.status)
+			if tt.status == 415 && p.Code != "unsupported_media_type" {
+				t.Errorf("code %q", p.Code)
+			}
 			if tt.status == 422 && !slices.Equal(fields(p), []string{"body"}) {
 				t.Errorf("fields %v, want the body", fields(p))
 			}

@@ -31,7 +31,8 @@ type docs struct {
 // no unsafe-inline for them.
 func newDocs() (*docs, error) {
 	h := v5emb.NewHandlerWithConfig(swgui.Config{
-		Title: "IA Continu", SwaggerJSON: api.PathOpenAPI, BasePath: api.PathDocs + "/",
+		Title: "IA Continu", AppendHead: `<meta name="viewport" content="width=device-width, initial-scale=1">`,
+		SwaggerJSON: api.PathOpenAPI, BasePath: api.PathDocs + "/",
 		SettingsUI: map[string]string{"persistAuthorization": "true", "tryItOutEnabled": "true"},
 	})
 	request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, api.PathDocs, http.NoBody)

@@ -54,11 +54,16 @@ type failure struct {
 	cause  error // for the log only
 }
 
+// newFailure makes a failure; one that package ml has no code for is called after its status.
 func newFailure(status int, code ml.Code, detail string) *failure {
 	title := http.StatusText(status)
-	if status == statusClientGone {
+	switch status {
+	case statusClientGone:
 		title = "Client Closed Request"
+	case http.StatusInternalServerError:
+		code = cmp.Or(code, "internal")
 	}
+	code = cmp.Or(code, ml.Code(strings.ReplaceAll(strings.ToLower(title), " ", "_")))
 	return &failure{Problem: api.Problem{Status: status, Title: title, Code: string(code), Detail: detail}, header: http.Header{}}
 }
 
@@ -115,7 +120,7 @@ func plainFailure(err error) *failure {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return newFailure(http.StatusBadRequest, "", "the body ended before its end")
 	}
-	return newFailure(http.StatusInternalServerError, "internal", "something went wrong here: quote the request id to whoever runs this server")
+	return newFailure(http.StatusInternalServerError, "", "something went wrong here: quote the request id to whoever runs this server")
 }
 
 // failed is failureOf for a request: it takes the request's id and is logged if it is ours.

@@ -48,7 +48,7 @@ func TestFailureOf(t *testing.T) {
 	} {
 		for _, err := range []error{tt.err, wrap(tt.err)} {
 			f := failureOf(err)
-			if f.Status != tt.status || f.Title == "" || f.Detail == "" {
+			if f.Status != tt.status || f.Title == "" || f.Code == "" || f.Detail == "" {
 				t.Errorf("%s: %+v, want status %d", tt.name, f.Problem, tt.status)
 			}
 			if tt.header != "" && f.header.Get(tt.header) == "" {

@@ -130,6 +130,9 @@ func TestDocs(t *testing.T) {
 	if !strings.Contains(r.body, "/openapi.json") {
 		t.Error("the page does not show this API")
 	}
+	if !strings.Contains(r.body, `<meta name="viewport" content="width=device-width`) {
+		t.Error("a phone shows the page as small as a desktop's")
+	}
 	policy := r.Header.Get("Content-Security-Policy")
 	if inline := strings.Count(r.body, "<script>"); strings.Count(policy, "'sha256-") != inline {
 		t.Errorf("policy %q for %d scripts", policy, inline)

@@ -35,14 +35,14 @@ func TestRetrainAnswersWhenTheVersionServes(t *testing.T) {
 	b.finish(better())
 	answer := make(chan reply, 1)
 	go func() { answer <- b.send(t, "POST", "/retrain", "user", "") }()
-	<-b.entered // the server waits for its swap
+	soon(t, b.entered) // the server waits for its swap
 	select {
 	case r := <-answer:
 		t.Fatalf("answered before the version served: %s", r.body)
 	default:
 	}
 	close(b.release)
-	got := into[api.RetrainResponse](t, <-answer)
+	got := into[api.RetrainResponse](t, soon(t, answer))
 	champion := 0.88
 	want := api.RetrainResponse{
 		Status: "success", ModelVersion: "v3", TrainingSamples: 800, Accuracy: 0.92, Timestamp: testNow, JobID: 5,
@@ -223,7 +223,7 @@ func TestRetrainOfAJobThatGoesOnToTheEnd(t *testing.T) {
 	default:
 	}
 	b.finish(better())
-	if got := into[api.RetrainResponse](t, <-answer); got.ModelVersion != "v3" {
+	if got := into[api.RetrainResponse](t, soon(t, answer)); got.ModelVersion != "v3" {
 		t.Errorf("answer %+v", got)
 	}
 }
@@ -259,7 +259,7 @@ func TestRetrainSurvivesItsClient(t *testing.T) {
 	}()
 	b.untilAudited(t)
 	cancel()
-	if err := <-gone; !errors.Is(err, context.Canceled) {
+	if err := soon(t, gone); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	if job, err := b.client(t, "user").Job(t.Context(), 5); err != nil || job.State != "running" {
@@ -357,7 +357,7 @@ func TestStopLetsWaitingRetrainsGo(t *testing.T) {
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if r := <-answer; r.StatusCode != http.StatusAccepted || r.Header.Get("Location") != "/jobs/5" {
+	if r := soon(t, answer); r.StatusCode != http.StatusAccepted || r.Header.Get("Location") != "/jobs/5" {
 		t.Errorf("answer %d %s", r.StatusCode, r.body)
 	}
 }

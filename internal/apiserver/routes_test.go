@@ -155,7 +155,9 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"BREW", "/metrics", "GET"},
 	} {
 		r := b.send(t, tt.method, tt.path, "", "")
-		problem(t, r, http.StatusMethodNotAllowed)
+		if p := problem(t, r, http.StatusMethodNotAllowed); p.Code != "method_not_allowed" {
+			t.Errorf("%s %s: code %q", tt.method, tt.path, p.Code)
+		}
 		if got := r.Header.Get("Allow"); got != tt.allow {
 			t.Errorf("%s %s: Allow %q, want %q", tt.method, tt.path, got, tt.allow)
 		}

@@ -142,7 +142,7 @@ func TestStopFinishesWhatWasBegun(t *testing.T) {
 	b := setup(t, func(w *world, _ *Options) { w.entered, w.release = make(chan struct{}), make(chan struct{}) })
 	answer := make(chan reply, 1)
 	go func() { answer <- b.send(t, "POST", "/predict", "user", `{"features":[1,2]}`) }()
-	<-b.entered
+	soon(t, b.entered)
 	stopped := make(chan error, 1)
 	go func() { stopped <- b.stop() }()
 	for { // until the listener is closed
@@ -158,7 +158,7 @@ func TestStopFinishesWhatWasBegun(t *testing.T) {
 	default:
 	}
 	close(b.release)
-	if r := <-answer; r.StatusCode != 200 {
+	if r := soon(t, answer); r.StatusCode != 200 {
 		t.Errorf("answer %d %s", r.StatusCode, r.body)
 	}
 	if err := <-stopped; err != nil {

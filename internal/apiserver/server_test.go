@@ -143,6 +143,18 @@ func (b *testBundle) send(t *testing.T, method, path, token, body string, header
 	return reply{resp, string(text)}
 }
 
+// soon is what c gives, within a time in which a server that works is done.
+func soon[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing came within 10 s")
+		panic("unreachable")
+	}
+}
+
 // into decodes a success.
 func into[T any](t *testing.T, r reply) T {
 	t.Helper()
@@ -169,7 +181,7 @@ func problem(t *testing.T, r reply, status int) api.Problem {
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
 		t.Fatalf("decode %s: %v", r.body, err)
 	}
-	if p.Status != status || p.Title == "" || p.Detail == "" || p.RequestID == "" || p.RequestID != r.Header.Get("X-Request-Id") {
+	if p.Status != status || p.Title == "" || p.Code == "" || p.Detail == "" || p.RequestID == "" || p.RequestID != r.Header.Get("X-Request-Id") {
 		t.Errorf("problem lacks something: %s", r.body)
 	}
 	return p
