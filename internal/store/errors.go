@@ -28,11 +28,16 @@ func coded(err error) error {
 	case isFull(e):
 		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
 	case e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked:
-		return &ml.Error{Code: ml.CodeUnavailable, Message: "the database is locked by another process", Err: err}
+		return locked(err)
 	case e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey:
 		return conflict(err)
 	}
 	return err
+}
+
+// locked is one error for all who wait in vain, for the lock or for the connection that waits for it.
+func locked(err error) *ml.Error {
+	return &ml.Error{Code: ml.CodeUnavailable, Message: "the database is locked by another process", Err: err}
 }
 
 // isFull reports whether there was no space: SQLite says so of the database, and calls it an I/O

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -76,6 +77,28 @@ func TestLockedTooLongIsUnavailable(t *testing.T) {
 	ok(t, s.AppendSamples(ctx, id, columns(5)))
 	if stats, err := s.Stats(ctx, 0); err != nil || stats.Total != 1 {
 		t.Errorf("%d predictions, %v", stats.Total, err)
+	}
+}
+
+// TestWaitersInVainAreToldTheSame: it is by chance whether one waits for the lock or for the connection of
+// another who does.
+func TestWaitersInVainAreToldTheSame(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	path := filepath.Join(t.TempDir(), "test.db")
+	s := open(t, path, func(o *store.Options) { o.BusyTimeout = 50 * time.Millisecond })
+	unlock := lockDatabase(t, path)
+	forLock := s.Log(ctx, &ml.Prediction{ID: "p"})
+	unlock()
+	conn, err := s.Writer().Conn(ctx)
+	ok(t, err)
+	forConn, batch := s.Log(ctx, &ml.Prediction{ID: "p"}), s.LogBatch(ctx, make([]ml.Prediction, 2))
+	ok(t, conn.Close())
+	for _, err := range []error{forLock, forConn, batch} {
+		var told *ml.Error
+		if !errors.As(err, &told) || told.Code != ml.CodeUnavailable || told.Message != "the database is locked by another process" {
+			t.Errorf("%v", err)
+		}
 	}
 }
 

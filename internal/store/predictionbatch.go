@@ -39,6 +39,9 @@ func (b *predictionBatch) commit(ctx context.Context, db *sql.DB, o *Options) er
 	defer cancel()
 	conn, err := db.Conn(waiting)
 	if err != nil {
+		if ctx.Err() == nil && waiting.Err() != nil { // whoever had the connection waited for the lock too
+			err = locked(err)
+		}
 		return err
 	}
 	err = conn.Raw(func(dc any) error {
