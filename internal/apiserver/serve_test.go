@@ -206,6 +206,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"RetrainPatience": func(o *Options) { o.RetrainPatience = time.Hour },
 		"RetrainPoll":     func(o *Options) { o.RetrainPoll = time.Minute },
 		"UserLogins":      func(o *Options) { o.UserLogins = -1 },
+		"UploadPatience":  func(o *Options) { o.UploadPatience = time.Hour },
 		"StopPatience":    func(o *Options) { o.StopPatience = -1 },
 		"notaport":        func(o *Options) { o.Addr = "127.0.0.1:notaport" },
 	} {

@@ -53,6 +53,8 @@ type Options struct {
 	// UserLogins and AddressLogins bound the logins a minute of a client address, for one name and in all: 10
 	// and 30.
 	UserLogins, AddressLogins int
+	// UploadPatience is how long a client may keep the server waiting for each 256 KiB of a file: 60 s.
+	UploadPatience time.Duration
 	// LingerPatience is how long the rest of a refused body is read, so that its client comes to read
 	// the answer: 5 s.
 	LingerPatience time.Duration
@@ -71,6 +73,7 @@ func (o Options) withDefaults() Options {
 	o.RetrainPoll = cmp.Or(o.RetrainPoll, 30*time.Millisecond)
 	o.UserLogins = cmp.Or(o.UserLogins, 10)
 	o.AddressLogins = cmp.Or(o.AddressLogins, 30)
+	o.UploadPatience = cmp.Or(o.UploadPatience, time.Minute)
 	o.LingerPatience = cmp.Or(o.LingerPatience, 5*time.Second)
 	o.StopPatience = cmp.Or(o.StopPatience, 7*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
@@ -99,6 +102,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("apiserver: RetrainPoll is %v, want 1ms to 1s", o.RetrainPoll)
 	case o.UserLogins < 1 || o.AddressLogins < 1:
 		return fmt.Errorf("apiserver: UserLogins and AddressLogins are %d and %d, want at least 1", o.UserLogins, o.AddressLogins)
+	case o.UploadPatience < time.Millisecond || o.UploadPatience > 10*time.Minute:
+		return fmt.Errorf("apiserver: UploadPatience is %v, want 1ms to 10m", o.UploadPatience)
 	case o.LingerPatience < 0 || o.LingerPatience > time.Minute:
 		return fmt.Errorf("apiserver: LingerPatience is %v, want 0 to 1m", o.LingerPatience)
 	case o.StopPatience < 0 || o.StopPatience > time.Minute:
@@ -128,6 +133,7 @@ type Server struct {
 	document []byte // OpenAPI
 	docs     *docs
 	limits   *limits
+	uploads  *places
 	watches  *watches
 	refusals sampler
 
@@ -146,7 +152,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: o, log: slog.New(LogRequestID(o.Logger.Handler())), ids: newRequestIDs(), router: chi.NewRouter(),
-		limits: newLimits(o.UserLogins, o.AddressLogins), stopping: make(chan struct{}),
+		limits: newLimits(o.UserLogins, o.AddressLogins), uploads: newPlaces(maxUploads, callerUploads), stopping: make(chan struct{}),
 	}
 	s.watches = newWatches(s.follow)
 	s.routing.New = func() any { return chi.NewRouteContext() }

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -15,13 +16,20 @@ import (
 	"iacontinu/internal/ml"
 )
 
+// How many files may be on their way at once, in all and of one caller: each costs memory for as long as its
+// sender takes.
+const (
+	maxUploads    = 4
+	callerUploads = 2
+)
+
 // multipartRoom is what a form may add to its file, in bytes.
 const multipartRoom = 1 << 20
 
 // upload takes a file of comma- or semicolon-separated values as it comes, without keeping it in
 // memory: as the body, or as the part "file" of a form.
 func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
-	body := newUploadBody(w, r, s.stopping)
+	body := newUploadBody(w, r, s.stopping, s.opt.UploadPatience)
 	r.Body = body
 	d, report, err := s.importFile(r)
 	if body.err != nil {
@@ -46,7 +54,26 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// uploadPlace is the leave to send a file, until done is called.
+func (s *Server) uploadPlace(ctx context.Context) (done func(), err error) {
+	done, own := s.uploads.take(actor(identityOf(ctx)))
+	if done != nil {
+		return done, nil
+	}
+	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, fmt.Sprintf("%d files are being uploaded, and no more are taken at once: send this one when one of them has ended", maxUploads))
+	if own {
+		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d files of yours are being uploaded, and no more are taken at once: send this one when one of them has ended", callerUploads))
+	}
+	f.header.Set("Retry-After", "10")
+	return nil, f
+}
+
 func (s *Server) importFile(r *http.Request) (ml.Dataset, ImportReport, error) {
+	done, err := s.uploadPlace(r.Context())
+	if err != nil {
+		return ml.Dataset{}, ImportReport{}, err
+	}
+	defer done()
 	if err := identityEncoding(r.Header); err != nil {
 		return ml.Dataset{}, ImportReport{}, err
 	}

@@ -12,19 +12,22 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// uploadPatience is how long a client may pause while it sends a file, stopPause how long still when
-// the server stops.
-const (
-	uploadPatience = time.Minute
-	stopPause      = time.Second
-)
+// uploadPace is how many bytes a client must send within the time that it may keep the server waiting: less,
+// and it would hold its place for nothing.
+const uploadPace = 256 << 10
 
-// uploadBody is a large body: as long as bytes come, its deadlines move on, until the server stops.
-// It remembers its first error.
+// stopPause is how long a client may pause still when the server stops.
+const stopPause = time.Second
+
+// uploadBody is a large body: as long as bytes come at some pace, its deadline moves on, until the server
+// stops. It remembers its first error.
 type uploadBody struct {
 	io.ReadCloser
 	deadlines *http.ResponseController
 	left      int64
+	patience  time.Duration
+	waited    time.Duration // for what has come since the last uploadPace bytes
+	came      int           // of them
 	err       error
 	stopping  <-chan struct{}
 	read      chan struct{} // closed when nothing is read any more
@@ -36,10 +39,10 @@ type uploadBody struct {
 }
 
 // newUploadBody returns the body of r; answer must be called when it is read.
-func newUploadBody(w http.ResponseWriter, r *http.Request, stopping <-chan struct{}) *uploadBody {
+func newUploadBody(w http.ResponseWriter, r *http.Request, stopping <-chan struct{}, patience time.Duration) *uploadBody {
 	b := &uploadBody{
 		ReadCloser: r.Body, deadlines: http.NewResponseController(w), left: api.MaxUpload + multipartRoom,
-		stopping: stopping, read: make(chan struct{}),
+		patience: patience, stopping: stopping, read: make(chan struct{}),
 	}
 	_ = b.deadlines.SetWriteDeadline(time.Time{}) // a recorder in a test has none
 	b.watching.Go(func() {
@@ -61,7 +64,12 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 		return 0, b.err
 	}
 	b.moveOn()
+	began := time.Now()
 	n, err := b.ReadCloser.Read(p)
+	b.waited += time.Since(began) // and not what the server does with the bytes
+	if b.came += n; b.came >= uploadPace {
+		b.came, b.waited = 0, 0
+	}
 	b.left -= int64(n)
 	switch {
 	case b.left < 0:
@@ -92,13 +100,13 @@ func (b *uploadBody) stopped() bool {
 	}
 }
 
-// moveOn gives the client time for more.
+// moveOn gives the client the time that it has left for more.
 func (b *uploadBody) moveOn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := time.Now(); !b.fixed && now.After(b.moveAt) {
-		_ = b.deadlines.SetReadDeadline(now.Add(uploadPatience))
-		b.moveAt = now.Add(time.Second)
+		_ = b.deadlines.SetReadDeadline(now.Add(b.patience - b.waited))
+		b.moveAt = now.Add(min(time.Second, b.patience/10))
 	}
 }
 

@@ -182,13 +182,13 @@ func TestUploadCutOff(t *testing.T) {
 
 func TestUploadIsBounded(t *testing.T) {
 	t.Parallel()
-	b := newUploadBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/datasets", strings.NewReader("0123456789")), nil)
+	b := newUploadBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/datasets", strings.NewReader("0123456789")), nil, time.Minute)
 	defer b.answer()
 	b.left = 10
 	if got, err := io.ReadAll(b); err != nil || len(got) != 10 {
 		t.Errorf("a body of the limit: %q, %v", got, err)
 	}
-	b = newUploadBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/datasets", strings.NewReader("0123456789x")), nil)
+	b = newUploadBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/datasets", strings.NewReader("0123456789x")), nil, time.Minute)
 	defer b.answer()
 	b.left = 10
 	_, err := io.ReadAll(b)
@@ -209,19 +209,7 @@ func TestStopEndsUploads(t *testing.T) {
 			t.Parallel()
 			b := setup(t, func(_ *world, o *Options) { o.StopPatience = time.Minute })
 			b.importFail = ml.Errorf(ml.CodeInvalid, "line 3 ends in the middle") // true, and not the reason
-			conn, err := net.Dial("tcp", b.server.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			fmt.Fprint(conn, "POST /datasets?target=y HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nExpect: 100-continue\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n")
-			answers := bufio.NewReader(conn)
-			if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // the file is asked for
-				t.Fatalf("%q, %v", line, err)
-			}
-			if _, err := answers.ReadString('\n'); err != nil {
-				t.Fatal(err)
-			}
+			conn, answers := b.sending(t, "user")
 			fmt.Fprint(conn, csv)
 			stopped := make(chan error, 1)
 			go func() { stopped <- b.stop() }()
@@ -243,6 +231,92 @@ func TestStopEndsUploads(t *testing.T) {
 			}
 			if len(b.imported) != 0 {
 				t.Error("half a file was imported")
+			}
+		})
+	}
+}
+
+// sending begins to send a file that does not end, and returns when the server reads it.
+func (b *testBundle) sending(t *testing.T, who string) (conn net.Conn, answers *bufio.Reader) {
+	t.Helper()
+	conn, err := net.Dial("tcp", b.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "POST /datasets?target=y HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nExpect: 100-continue\r\nContent-Type: text/csv\r\nContent-Length: 1000000\r\n\r\n", who)
+	answers = bufio.NewReader(conn)
+	if line, err := answers.ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") { // the file is asked for
+		t.Fatalf("%q, %v", line, err)
+	}
+	if _, err := answers.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	return conn, answers
+}
+
+// Files that are on their way cost memory: few are at once, and one that ends makes place for another.
+func TestUploadsAtOnceAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var conns []net.Conn
+	for _, who := range []string{"user", "user", "other", "other"} {
+		conn, _ := b.sending(t, who)
+		conns = append(conns, conn)
+	}
+	for who, status := range map[string]int{"user": http.StatusTooManyRequests, "admin": http.StatusServiceUnavailable} {
+		r := b.send(t, "POST", "/datasets?target=y", who, csv, "Content-Type: text/csv")
+		if p := problem(t, r, status); !strings.Contains(p.Detail, "being uploaded") || r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s: %+v, Retry-After %q", who, p, r.Header.Get("Retry-After"))
+		}
+	}
+	conns[2].Close()
+	deadline := time.Now().Add(10 * time.Second)
+	for b.server.uploads.inUse() == maxUploads {
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a sender that has gone is not given back within 10 s")
+		}
+	}
+	if r := b.send(t, "POST", "/datasets?target=y", "admin", csv, "Content-Type: text/csv"); r.StatusCode != http.StatusCreated {
+		t.Errorf("in the place of one that has ended: %d %s", r.StatusCode, r.body)
+	}
+}
+
+// A sender that pauses, or that sends a byte now and then, does not hold its place for ever.
+func TestSlowUploadIsGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, drip := range map[string]string{"pauses": "", "drips": "1"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, func(_ *world, o *Options) { o.UploadPatience = 50 * time.Millisecond })
+			conn, answers := b.sending(t, "user")
+			ended := make(chan struct{})
+			defer func() { <-ended }()
+			stop := make(chan struct{})
+			defer close(stop)
+			go func() {
+				defer close(ended)
+				tick := time.NewTicker(time.Millisecond)
+				defer tick.Stop()
+				for {
+					select {
+					case <-tick.C:
+						fmt.Fprint(conn, drip)
+					case <-stop:
+						return
+					}
+				}
+			}()
+			r, err := http.ReadResponse(answers, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Body.Close()
+			if r.StatusCode != http.StatusRequestTimeout || b.server.uploads.inUse() != 0 {
+				t.Errorf("answer %s with %d places taken; want 408 and none", r.Status, b.server.uploads.inUse())
 			}
 		})
 	}

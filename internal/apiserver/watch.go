@@ -20,11 +20,11 @@ type watches struct {
 	follow func(ctx context.Context, job int64) (*ml.RetrainResult, error)
 	going  sync.WaitGroup
 
-	mu      sync.Mutex
-	jobs    map[int64]*watch
-	callers map[string]int // waiters of each
-	waiters int
-	closed  bool
+	places *places
+
+	mu     sync.Mutex
+	jobs   map[int64]*watch
+	closed bool
 }
 
 // watch is the wait for one job.
@@ -38,7 +38,7 @@ type watch struct {
 }
 
 func newWatches(follow func(context.Context, int64) (*ml.RetrainResult, error)) *watches {
-	return &watches{follow: follow, jobs: map[int64]*watch{}, callers: map[string]int{}}
+	return &watches{follow: follow, places: newPlaces(maxWaiters, callerWaiters), jobs: map[int64]*watch{}}
 }
 
 // join is the wait for a job, which begins with its first waiter and ends with its last. It is nil if
@@ -46,7 +46,11 @@ func newWatches(follow func(context.Context, int64) (*ml.RetrainResult, error)) 
 func (m *watches) join(job int64, caller string) (w *watch, leave func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.closed || m.waiters == maxWaiters || m.callers[caller] == callerWaiters {
+	if m.closed {
+		return nil, nil
+	}
+	giveBack, _ := m.places.take(caller)
+	if giveBack == nil {
 		return nil, nil
 	}
 	w = m.jobs[job]
@@ -54,9 +58,10 @@ func (m *watches) join(job int64, caller string) (w *watch, leave func()) {
 		w = m.start(job)
 	}
 	w.waiters++
-	m.waiters++
-	m.callers[caller]++
-	return w, func() { m.leave(w, job, caller) }
+	return w, func() {
+		m.leave(w, job)
+		giveBack()
+	}
 }
 
 // start begins to look at a job. No request's context is used: each may end before the others.
@@ -90,13 +95,9 @@ func (m *watches) forget(w *watch, job int64) {
 	}
 }
 
-func (m *watches) leave(w *watch, job int64, caller string) {
+func (m *watches) leave(w *watch, job int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.waiters--
-	if m.callers[caller]--; m.callers[caller] == 0 {
-		delete(m.callers, caller)
-	}
 	if w.waiters--; w.waiters > 0 {
 		return
 	}

@@ -59,10 +59,13 @@ func (g *gatedProgress) Progress(ctx context.Context, id int64) (ml.JobProgress,
 
 // waiting is the number of requests that wait for retrainings.
 func (b *testBundle) waiting() int {
-	m := b.server.watches
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.waiters
+	return b.server.watches.places.inUse()
+}
+
+func (p *places) inUse() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
 }
 
 func untilStopped(ctx context.Context, _ int64) (*ml.RetrainResult, error) {
