@@ -22,6 +22,7 @@ type GenerateResponse struct {
 	Seed           uint64    `json:"seed"`
 	Drift          string    `json:"drift,omitempty" doc:"As asked for; absent: it followed the hour"`
 	HourGenerated  int       `json:"hour_generated"`
+	IgnoredFields  []string  `json:"ignored_fields,omitempty" doc:"Fields of the request that mean nothing here, such as misspelt ones"`
 }
 
 // Dataset is a catalogued set of rows.

@@ -30,8 +30,9 @@ type RetrainResponse struct {
 	Accuracy        float64   `json:"accuracy" doc:"Holdout accuracy of the version that serves now"`
 	Timestamp       time.Time `json:"timestamp"`
 	RetrainResult
-	JobID  int64 `json:"job_id"`
-	Joined bool  `json:"joined" doc:"The same retraining was running already; this is its result"`
+	JobID         int64    `json:"job_id"`
+	Joined        bool     `json:"joined" doc:"The same retraining was running already; this is its result"`
+	IgnoredFields []string `json:"ignored_fields,omitempty" doc:"Fields of the request that mean nothing here, such as misspelt ones"`
 }
 
 // RetrainResult compares the candidate with the champion on the same holdout.
@@ -73,22 +74,24 @@ type ConditionalResponse struct {
 	Details          string           `json:"details"`
 	Retrain          *RetrainResponse `json:"retrain,omitempty" doc:"The retraining's end"`
 	JobID            int64            `json:"job_id,omitempty"`
+	IgnoredFields    []string         `json:"ignored_fields,omitempty" doc:"Fields of the request that mean nothing here, such as misspelt ones"`
 }
 
 // Job is a durable job as its asker sees it.
 type Job struct {
-	ID          int64            `json:"id"`
-	State       string           `json:"state" enum:"queued,running,retrying,succeeded,failed,cancelled"`
-	Step        string           `json:"step,omitempty" doc:"data, split, train, evaluate, gate, save or activate"`
-	Progress    float64          `json:"progress" doc:"0 to 1"`
-	Attempt     int              `json:"attempt"`
-	MaxAttempts int              `json:"max_attempts"`
-	Result      *RetrainResponse `json:"result,omitempty" doc:"Once it has ended well"`
-	Error       string           `json:"error,omitempty" doc:"The last error"`
-	RequestedBy string           `json:"requested_by,omitempty"`
-	CreatedAt   time.Time        `json:"created_at"`
-	StartedAt   *time.Time       `json:"started_at,omitempty"`
-	FinishedAt  *time.Time       `json:"finished_at,omitempty"`
+	ID            int64            `json:"id"`
+	State         string           `json:"state" enum:"queued,running,retrying,succeeded,failed,cancelled"`
+	Step          string           `json:"step,omitempty" doc:"data, split, train, evaluate, gate, save or activate"`
+	Progress      float64          `json:"progress" doc:"0 to 1"`
+	Attempt       int              `json:"attempt"`
+	MaxAttempts   int              `json:"max_attempts"`
+	Result        *RetrainResponse `json:"result,omitempty" doc:"Once it has ended well"`
+	Error         string           `json:"error,omitempty" doc:"The last error"`
+	RequestedBy   string           `json:"requested_by,omitempty"`
+	CreatedAt     time.Time        `json:"created_at"`
+	StartedAt     *time.Time       `json:"started_at,omitempty"`
+	FinishedAt    *time.Time       `json:"finished_at,omitempty"`
+	IgnoredFields []string         `json:"ignored_fields,omitempty" doc:"In the answer to the request only. Fields of the request that mean nothing here, such as misspelt ones"`
 }
 
 // ModelInfo is the model that this process serves.

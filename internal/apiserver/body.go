@@ -6,10 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"iacontinu/internal/ml"
 )
@@ -27,9 +31,10 @@ const drainedByServer = 256 << 10
 // reads the answer only afterwards, and takes a closed connection for an outage.
 const lingerBytes = 128 << 20
 
-// jsonBody checks a JSON body before huma sees it: size, content type, syntax. Where the body is not
+// jsonBody checks a JSON body before huma sees it: size, content type, syntax; and notes its fields that
+// are not known. Where the body is not
 // required, an empty one and null count as absent, whatever their content type.
-func (s *Server) jsonBody(required bool, next http.HandlerFunc) http.HandlerFunc {
+func (s *Server) jsonBody(required bool, known map[string]*huma.Schema, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := s.readBody(w, r, maxJSON)
 		if err == nil {
@@ -39,12 +44,31 @@ func (s *Server) jsonBody(required bool, next http.HandlerFunc) http.HandlerFunc
 			s.refuse(w, r, err)
 			return
 		}
+		w.(*exchange).ignored = unknown(body, known)
 		r.Body, r.ContentLength = http.NoBody, int64(len(body))
 		if len(body) > 0 {
 			r.Body = io.NopCloser(bytes.NewReader(body))
 		}
 		next(w, r)
 	}
+}
+
+// unknown are the fields of a JSON object that are not known, in order. Upper and lower case are the same, as
+// for encoding/json.
+func unknown(body []byte, known map[string]*huma.Schema) []string {
+	var sent map[string]json.RawMessage
+	if json.Unmarshal(body, &sent) != nil { // no body, or no object
+		return nil
+	}
+	for name := range known {
+		maps.DeleteFunc(sent, func(given string, _ json.RawMessage) bool { return strings.EqualFold(given, name) })
+	}
+	names := slices.Sorted(maps.Keys(sent))
+	names = slices.Clone(names[:min(len(names), maxProblems)]) // a body may have a hundred thousand
+	for i := range names {
+		names[i] = shortened(names[i])
+	}
+	return names
 }
 
 // readBody reads a body of at most limit bytes.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"iacontinu/internal/ml"
 )
 
 func TestBodies(t *testing.T) {
@@ -70,6 +72,42 @@ func TestBodies(t *testing.T) {
 			}
 			if tt.status == 422 && !slices.Equal(fields(p), []string{"body"}) {
 				t.Errorf("fields %v, want the body", fields(p))
+			}
+		})
+	}
+}
+
+// A misspelt field changes what is done, here on which data is retrained: the answer names it, whichever
+// answer it is.
+func TestIgnoredFieldsAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, path, body string
+		result           ml.RetrainResult
+		prefer           string
+		status           int
+		want             []string
+	}{
+		{"activated", "/retrain", `{"datasetid":7,"Balanced":true,"another":{"seed":1}}`, better(), "", 200, []string{"another", "datasetid"}},
+		{"rejected", "/retrain", `{"datasetid":7}`, rejected(), "", 200, []string{"datasetid"}},
+		{"goes on", "/retrain", `{"datasetid":7}`, better(), "respond-async", 202, []string{"datasetid"}},
+		{"no need", "/retrain/conditional", `{"threshold":0.99}`, better(), "", 200, []string{"threshold"}},
+		{"forced", "/retrain/conditional", `{"force_retrain":true,"threshold":0.99}`, better(), "", 200, []string{"threshold"}},
+		{"rows", "/generate", `{"samples":5,"sead":3}`, better(), "", 200, []string{"sead"}},
+		{"a name as long as a book", "/generate", `{"` + strings.Repeat("x", 1000) + `":3}`, better(), "", 200, []string{strings.Repeat("x", 80) + "..."}},
+		{"nothing to name", "/retrain", `{"dataset_id":7}`, better(), "", 200, nil},
+		{"no body", "/retrain", ``, better(), "", 200, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			b.finish(tt.result)
+			r := b.send(t, "POST", tt.path, "user", tt.body, "Prefer: "+tt.prefer)
+			got := into[struct {
+				Ignored []string `json:"ignored_fields"`
+			}](t, r)
+			if r.StatusCode != tt.status || !slices.Equal(got.Ignored, tt.want) || tt.want == nil && strings.Contains(r.body, "ignored") {
+				t.Errorf("%d %s, want %d with %q ignored", r.StatusCode, r.body, tt.status, tt.want)
 			}
 		})
 	}

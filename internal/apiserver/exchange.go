@@ -25,7 +25,8 @@ type exchange struct {
 	remote  string // address and port of the client
 	route   *route // nil until one matches
 	who     ml.Identity
-	status  int // 0 until the answer begins
+	ignored []string // fields of the body that the operation has no use for
+	status  int      // 0 until the answer begins
 	bytes   int64
 }
 

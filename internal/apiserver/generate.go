@@ -102,5 +102,6 @@ func (s *Server) generate(ctx context.Context, in *maybe[generateRequest]) (*wit
 	}
 	return &with[api.GenerateResponse]{api.GenerateResponse{
 		GenerationID: d.ID, SamplesCreated: d.Samples, Timestamp: s.now(), Seed: d.Seed, Drift: g.Drift, HourGenerated: d.Hour,
+		IgnoredFields: exchangeOf(ctx).ignored,
 	}}, nil
 }

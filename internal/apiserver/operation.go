@@ -85,7 +85,11 @@ type operations struct{ *Server }
 func (o operations) Handle(op *huma.Operation, handler func(huma.Context)) {
 	next := func(w http.ResponseWriter, r *http.Request) { handler(humachi.NewContext(op, r, w)) }
 	if op.RequestBody != nil {
-		next = o.jsonBody(op.RequestBody.Required, next)
+		schema := op.RequestBody.Content["application/json"].Schema
+		if schema.Ref != "" {
+			schema = o.huma.OpenAPI().Components.Schemas.SchemaFromRef(schema.Ref)
+		}
+		next = o.jsonBody(op.RequestBody.Required, schema.Properties, next)
 	}
 	o.handle(op.Method, op.Path, op.Metadata["access"].(access), next)
 }

@@ -287,13 +287,18 @@ func nameList(names []string) string {
 	return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
 }
 
-// excerpt is a value as given, the text of a string, cut so that an answer stays small.
+// excerpt is a value as given, the text of a string, shortened.
 func excerpt(raw json.RawMessage) string {
-	const most = 80
 	text := string(bytes.TrimSpace(raw))
 	if firstByte(raw) == '"' {
 		_ = json.Unmarshal(raw, &text) // else it stays as given
 	}
+	return shortened(text)
+}
+
+// shortened is a text cut so that an answer stays small.
+func shortened(text string) string {
+	const most = 80
 	text = strings.ToValidUTF8(text, "?")
 	if len(text) > most {
 		return strings.ToValidUTF8(text[:most], "") + "..."

@@ -83,7 +83,7 @@ func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput,
 		return s.accepted(ctx, job, "")
 	}
 	out := s.retrainedOf(*result, job, s.now())
-	out.Joined = joined
+	out.Joined, out.IgnoredFields = joined, exchangeOf(ctx).ignored
 	return &retrainOutput{Status: http.StatusOK, Body: out}, nil
 }
 
@@ -209,6 +209,7 @@ func (s *Server) accepted(ctx context.Context, id int64, applied string) (*retra
 	if err != nil {
 		return nil, err
 	}
+	body.IgnoredFields = exchangeOf(ctx).ignored
 	return &retrainOutput{Status: http.StatusAccepted, Location: api.JobPath(id), RetryAfter: "1", Applied: applied, Body: body}, nil
 }
 
@@ -282,7 +283,7 @@ func (s *Server) retrainConditional(ctx context.Context, in *maybe[api.Condition
 	const defaultThreshold = 0.85
 	out := &conditionalOutput{Status: http.StatusOK}
 	b := &out.Body
-	b.Status, b.Threshold = api.StatusSuccess, defaultThreshold
+	b.Status, b.Threshold, b.IgnoredFields = api.StatusSuccess, defaultThreshold, exchangeOf(ctx).ignored
 	force := false
 	if in.Body != nil {
 		force = in.Body.ForceRetrain
