@@ -13,6 +13,8 @@ type RetrainRequest struct {
 	Seed          uint64  `json:"seed,omitempty" maximum:"9007199254740991" doc:"Splits holdout from training rows, default 1"`
 	Generate      bool    `json:"generate,omitempty" doc:"Generate a fresh dataset first; for services and administrators"`
 	TriggerReason string  `json:"trigger_reason,omitempty" enum:"manual,drift,threshold,forced" doc:"For the records; other than manual for services and administrators"`
+	// Trigger is an object that the API keeps and does not read.
+	Trigger json.RawMessage `json:"trigger,omitempty" doc:"The check that asks, for the records; for services and administrators"`
 }
 
 // Statuses of a retraining that has ended well.

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -60,8 +61,8 @@ func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput,
 		req = *in.Body
 	}
 	reason := cmp.Or(req.TriggerReason, ml.ReasonManual)
-	if who := identityOf(ctx); who.Role == ml.RoleUser && (req.Generate || reason != ml.ReasonManual) {
-		return nil, ml.Errorf(ml.CodeForbidden, "generate and a trigger_reason other than manual are for services and administrators")
+	if who := identityOf(ctx); who.Role == ml.RoleUser && (req.Generate || reason != ml.ReasonManual || req.Trigger != nil) {
+		return nil, ml.Errorf(ml.CodeForbidden, "generate, trigger and a trigger_reason other than manual are for services and administrators")
 	}
 	job, joined, err := s.enqueueRetrain(ctx, req, reason)
 	if err != nil {
@@ -104,6 +105,12 @@ func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, rea
 	args := ml.RetrainArgs{
 		DatasetID: req.DatasetID, Generate: req.Generate, C: req.C, Balanced: req.Balanced, Seed: req.Seed,
 		Reason: reason, RequestedBy: who,
+	}
+	if req.Trigger != nil {
+		args.Trigger = &ml.Trigger{}
+		if err := json.Unmarshal(req.Trigger, args.Trigger); err != nil {
+			return 0, false, invalidBody(ml.FieldError{Location: "body.trigger", Message: "is not a check: " + err.Error()})
+		}
 	}
 	if len(newest) > 0 {
 		args.NewestDataset = newest[0].ID

@@ -69,16 +69,31 @@ func (r *Recorder) Start(steps ...Step) {
 	})
 }
 
-// End says how the run ended. Steps that were never begun are skipped.
+// End says how the run ended. Steps that are under way end with it, those that were never begun are
+// skipped.
 func (r *Recorder) End(state State, message string) {
-	r.change(func(run *Run) {
-		run.State, run.Message, run.Ended = state, message, r.clock()
-		for i, s := range run.Steps {
-			if !s.State.Final() {
-				run.Steps[i].State, run.Steps[i].Ended = Skipped, run.Ended
-			}
+	r.change(func(run *Run) { run.end(state, message, r.clock()) })
+}
+
+// Ended is the run as if it ended now, for who has to write its end down before it is there.
+func (r *Recorder) Ended(state State, message string) Run {
+	run := r.Snapshot()
+	if r != nil {
+		run.end(state, message, r.clock())
+	}
+	return run
+}
+
+func (r *Run) end(state State, message string, at time.Time) {
+	r.State, r.Message, r.Ended = state, message, at
+	for i := range r.Steps {
+		switch s := &r.Steps[i]; s.State {
+		case Pending:
+			s.State, s.Ended = Skipped, at
+		case Running, Retrying:
+			s.State, s.Ended = state, at
 		}
-	})
+	}
 }
 
 // Retries say how often and when a failed step is tried again.

@@ -56,6 +56,23 @@ func TestStepsAreTakenDownInTheirOrderWithTimesAndMessages(t *testing.T) {
 	}
 }
 
+func TestARunCanBeWrittenDownAsEndedBeforeItHas(t *testing.T) {
+	r := flowrun.NewRecorder(flowrun.Run{}, nil)
+	r.Start(flowrun.Step{Name: "save"}, flowrun.Step{Name: "activate"}, flowrun.Step{Name: "rest"})
+	var ended flowrun.Run
+	_ = r.Step(t.Context(), "activate", flowrun.Retries{}, func(context.Context) error {
+		ended = r.Ended(flowrun.Completed, "v2 serves")
+		return nil
+	})
+	want := map[string]flowrun.State{"save": flowrun.Skipped, "activate": flowrun.Completed, "rest": flowrun.Skipped}
+	if diff := cmp.Diff(want, states(ended)); diff != "" || ended.State != flowrun.Completed {
+		t.Errorf("%s, states (-want +got):\n%s", ended.State, diff)
+	}
+	if now := r.Snapshot(); now.State != flowrun.Running || states(now)["save"] != flowrun.Pending {
+		t.Errorf("the run itself is %s, %v", now.State, states(now))
+	}
+}
+
 func TestAFailedStepIsTriedAgainAndSeenAsSuch(t *testing.T) {
 	r := flowrun.NewRecorder(flowrun.Run{}, nil)
 	tries := 0

@@ -74,8 +74,6 @@ type TrackedRun struct {
 type Trigger struct {
 	// Report is the check up to the moment when it asked.
 	Report DriftReport `json:"report"`
-	// FlowRun and TaskRun are the ids on the Prefect server of the check and of its step, empty
-	// where none watches.
+	// FlowRun is the id of the check on the server that asked for it, empty if none did.
 	FlowRun string `json:"flow_run,omitempty"`
-	TaskRun string `json:"task_run,omitempty"`
 }

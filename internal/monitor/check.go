@@ -2,10 +2,12 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 )
 
@@ -28,6 +30,8 @@ func (o Options) pastChecks() int {
 // check is one check under way.
 type check struct {
 	*Monitor
+	rec     *flowrun.Recorder
+	force   bool // retrain whatever is found
 	report  ml.DriftReport
 	version ml.Version // zero while no model is active, or if it could not be read
 	noModel bool
@@ -39,53 +43,104 @@ type check struct {
 	past    []ml.DriftReport
 	pastErr error
 	notes   []string
+	// news are the events of the outcome, told in the last step.
+	news []ml.Event
+	told int // messages handed to the queue
 	// errs are what did not work, for the log.
 	errs []error
 }
 
-// run takes the check up to its action. An error means that there is nothing to record.
+// healthRetries: a request that was lost is no outage. An API that hangs has been waited for already.
+func (c *check) healthRetries() flowrun.Retries {
+	return flowrun.Retries{Times: 2, Delay: c.opt.RetryDelay, Worthwhile: func(err error) bool {
+		return !errors.Is(err, context.DeadlineExceeded)
+	}}
+}
+
+// run takes the check through its steps. An error means that there is nothing to record.
 func (c *check) run(ctx context.Context) error {
 	c.tellOwed(ctx)
 	c.lookBack(ctx)
 
-	err := c.checkHealth(ctx)
+	err := c.rec.Step(ctx, stepHealth, c.healthRetries(), c.checkHealth)
 	if ctx.Err() != nil {
 		return ctx.Err() // a check that was stopped knows nothing about the API
 	}
 	if err != nil {
 		c.report.Action = ml.ActionHealthCheckFailed
 		c.note("the API did not pass its health check: %v", err)
-		c.tell(ctx, c.healthDown(err))
-		return nil
+		c.news = append(c.news, c.healthDown(err))
+		return c.rec.Step(ctx, stepNotify, flowrun.Retries{}, c.notify)
 	}
 	c.tell(ctx, c.healthUp())
 
-	var draw float64
-	if c.opt.Detector == Random {
-		draw = c.opt.Random()
+	draw := c.draw(ctx)
+	var held heldBack
+	_ = c.rec.Step(ctx, stepDetect, flowrun.Retries{}, func(ctx context.Context) error { // its errors are notes
+		held = c.detect(ctx, draw)
+		return nil
+	})
+	if ctx.Err() != nil {
+		return ctx.Err()
 	}
+	switch {
+	case c.force:
+		c.note("an operator asked for a retraining whatever is found")
+		c.retrain(ctx)
+	case !c.report.Drift:
+		c.rec.Skip(StepRetrain, "no drift")
+	case held.why != "":
+		c.report.Action = held.action
+		c.note("%s", held.why)
+		c.rec.Skip(StepRetrain, held.why)
+	default:
+		c.retrain(ctx)
+	}
+	return c.rec.Step(ctx, stepNotify, flowrun.Retries{}, c.notify)
+}
+
+// draw draws the random number of the documented flow; the other detector has none.
+func (c *check) draw(ctx context.Context) (draw float64) {
+	if c.report.Method != Random {
+		c.rec.Skip(stepDraw, "the "+c.report.Method+" detector measures and draws nothing")
+		return 0
+	}
+	_ = c.rec.Step(ctx, stepDraw, flowrun.Retries{}, func(context.Context) error { // a draw can't fail
+		draw = c.opt.Random()
+		c.rec.Note(stepDraw, "drew %.4f", draw)
+		return nil
+	})
+	return draw
+}
+
+// detect measures, decides whether there is drift, and tells of it at once: a retraining may take its
+// time.
+func (c *check) detect(ctx context.Context, draw float64) heldBack {
 	c.measure(ctx)
 	c.measureTrends()
 	decided := c.decide(draw)
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return heldBack{}
 	}
 	if c.report.Drift {
 		c.metrics.drift.Inc()
 	}
-
 	held := c.holdBack(ctx)
 	if decided {
-		c.tell(ctx, c.driftEvent(held))
+		e := c.driftEvent(held)
+		c.rec.Note(stepDetect, "%s", e.Text)
+		c.tell(ctx, e)
 	}
-	switch {
-	case !c.report.Drift:
-	case held.why != "":
-		c.report.Action = held.action
-		c.note("%s", held.why)
-	default:
-		c.retrain(ctx)
+	return held
+}
+
+// notify hands the news of the outcome to the queue. What it does not take is owed, and told by the
+// next check.
+func (c *check) notify(ctx context.Context) error {
+	for _, e := range c.news {
+		c.tell(ctx, e)
 	}
+	c.rec.Note(stepNotify, "%d messages handed to the queue, %d owed", c.told, len(c.owed))
 	return nil
 }
 
@@ -134,19 +189,22 @@ func (c *check) askHealth(ctx context.Context) error {
 func (c *check) finish(ctx context.Context, took time.Duration) {
 	c.report.Details.Duration = took.Seconds()
 	c.report.Details.Note = strings.Join(c.notes, "; ")
-	ctx, cancel := detached(ctx)
+	last, cancel := detached(ctx)
 	defer cancel()
-	id, err := c.opt.Record.RecordCheck(ctx, c.report)
+	id, err := c.opt.Record.RecordCheck(last, c.report)
 	if err != nil {
 		c.failed("record the check", err)
 	}
 	c.report.ID = id
 	c.metrics.observe(c.report)
+	c.show(ctx)
 }
 
 // note adds a sentence that a reader of the history should know.
 func (c *check) note(format string, args ...any) {
-	c.notes = append(c.notes, fmt.Sprintf(format, args...))
+	note := fmt.Sprintf(format, args...)
+	c.notes = append(c.notes, note)
+	c.rec.Log("", flowrun.Info, "%s", note)
 }
 
 // failed keeps an error for the log.

@@ -39,8 +39,10 @@ func TestRandomCheckFollowsTheDocumentedSteps(t *testing.T) {
 	if d := cmp.Diff([]ml.DriftReport{want}, b.store.recorded()); d != "" {
 		t.Errorf("recorded (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{ml.ReasonDrift}, b.api.reasons); d != "" {
-		t.Errorf("reasons (-want +got):\n%s", d)
+	trigger := want
+	trigger.ID, trigger.Action, trigger.Details.JobID, trigger.Details.NewVersion, trigger.Details.Note = 0, ml.ActionNone, 0, "", ""
+	if d := cmp.Diff([]ml.Trigger{{Report: trigger}}, b.api.triggers); d != "" {
+		t.Errorf("the retraining is asked for with (-want +got):\n%s", d)
 	}
 }
 
@@ -117,7 +119,7 @@ func TestFailedHealthCheckIsAnOutcome(t *testing.T) {
 		if !strings.Contains(r.Details.Note, "connection refused") {
 			t.Errorf("%s: note %q", detector, r.Details.Note)
 		}
-		if d := cmp.Diff([]string{"claim", "health", "tell health", "record"}, b.did.steps); d != "" {
+		if d := cmp.Diff([]string{"claim", "health", "health", "health", "tell health", "record"}, b.did.steps); d != "" {
 			t.Errorf("%s: steps (-want +got):\n%s", detector, d)
 		}
 		b.check(t) // still down: no second message
@@ -161,7 +163,7 @@ func TestStoppedHealthCheckIsNoFailure(t *testing.T) {
 	b := setup(t, Options{})
 	ctx, stop := context.WithCancel(t.Context())
 	b.api.health = func(ctx context.Context) error { stop(); return ctx.Err() }
-	if r, err := b.RunOnce(ctx, 1); !errors.Is(err, context.Canceled) || r.Action != "" {
+	if r, err := b.RunOnce(ctx, Request{Slot: 1}); !errors.Is(err, context.Canceled) || r.Action != "" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if n := len(b.store.recorded()) + len(b.queue.states()); n != 0 {
@@ -180,7 +182,7 @@ func TestTakenSlotIsLeftAlone(t *testing.T) {
 	slot := b.slot()
 	b.check(t)
 	b.did.steps = nil
-	if r, err := other.RunOnce(t.Context(), slot); !errors.Is(err, ErrSlotTaken) || r.Action != "" {
+	if r, err := other.RunOnce(t.Context(), Request{Slot: slot}); !errors.Is(err, ErrSlotTaken) || r.Action != "" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if len(b.did.steps) != 0 {
@@ -247,7 +249,7 @@ func TestStopWhileRetraining(t *testing.T) {
 	b.draw = 0.1
 	ctx, stop := context.WithCancel(t.Context())
 	b.api.retrain = func(ctx context.Context) (*ml.RetrainResult, int64, error) { stop(); return nil, 0, ctx.Err() }
-	if _, err := b.RunOnce(ctx, 1); err != nil {
+	if _, err := b.RunOnce(ctx, Request{Slot: 1}); err != nil {
 		t.Fatal(err)
 	}
 	checks := b.store.recorded()
@@ -275,7 +277,7 @@ func TestStoreErrors(t *testing.T) {
 			b := setup(t, Options{})
 			b.draw = 0.1
 			b.store.setFail(tt.method, broken)
-			r, err := b.RunOnce(t.Context(), 1)
+			r, err := b.RunOnce(t.Context(), Request{Slot: 1})
 			if !errors.Is(err, broken) {
 				t.Errorf("error %v", err)
 			}
@@ -289,7 +291,7 @@ func TestStoreErrors(t *testing.T) {
 	}
 	b := setup(t, Options{})
 	b.store.setFail("ClaimSlot", broken)
-	if r, err := b.RunOnce(t.Context(), 1); !errors.Is(err, broken) || r.Action != "" || len(b.did.steps) != 0 {
+	if r, err := b.RunOnce(t.Context(), Request{Slot: 1}); !errors.Is(err, broken) || r.Action != "" || len(b.did.steps) != 0 {
 		t.Errorf("unclaimed: %+v, %v, did %v", r, err, b.did.steps)
 	}
 }

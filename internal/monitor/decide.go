@@ -12,20 +12,20 @@ import (
 // that could not be told.
 func (c *check) decide(draw float64) bool {
 	r := &c.report
-	if c.opt.Detector == Random {
+	if r.Method == Random {
 		judge(r.Details.Scores, DefaultStatisticalThreshold) // for the reader alone
 		r.TriggerValue = draw
 		if c.noModel { // what is not there can't have drifted
 			return false
 		}
-		r.Drift = draw < c.opt.Threshold
+		r.Drift = draw < r.Threshold
 		return true
 	}
-	r.TriggerValue = judge(r.Details.Scores, c.opt.Threshold)
+	r.TriggerValue = judge(r.Details.Scores, r.Threshold)
 	for _, s := range r.Details.Scores {
 		r.Drift = r.Drift || s.Drift
 	}
-	if !r.Drift && r.TriggerValue < c.opt.Threshold {
+	if !r.Drift && r.TriggerValue < r.Threshold {
 		c.note("a difference is significant, and too small to matter (KS below %g and PSI below %g)", MinKS, MinPSI)
 	}
 	return len(r.Details.Scores) > 0

@@ -24,7 +24,7 @@ const (
 // tell hands an event to the queue if it changes what people know. An event that the queue does not
 // take is owed and offered again at the next check, unless a later one of its topic replaces it.
 func (c *check) tell(ctx context.Context, e ml.Event) {
-	if !c.news(e.Topic, e.State) {
+	if !c.isNews(e.Topic, e.State) {
 		return
 	}
 	c.enqueue(ctx, e)
@@ -45,13 +45,14 @@ func (c *check) enqueue(ctx context.Context, e ml.Event) {
 		c.failed(fmt.Sprintf("enqueue the message that %s is %s", e.Topic, e.State), err)
 		return
 	}
+	c.told++
 	delete(c.owed, e.Topic)
 }
 
-// news reports whether the checks before this one left the topic in another state. Where they do not
+// isNews reports whether the checks before this one left the topic in another state. Where they do not
 // go back far enough to tell, it is news: whoever delivers it holds it against what was sent. That
 // all is well is no news where nobody ever said otherwise.
-func (c *check) news(topic ml.EventTopic, state string) bool {
+func (c *check) isNews(topic ml.EventTopic, state string) bool {
 	for _, r := range c.past {
 		if before := stateAfter(r, topic); before != "" {
 			return before != state

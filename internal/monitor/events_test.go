@@ -259,7 +259,7 @@ func TestForgottenStateIsTold(t *testing.T) {
 
 	b := setup(t, Options{})
 	b.store.setFail("DriftHistory", errors.New("locked"))
-	if _, err := b.RunOnce(t.Context(), 1); err == nil {
+	if _, err := b.RunOnce(t.Context(), Request{Slot: 1}); err == nil {
 		t.Error("no error")
 	}
 	if d := cmp.Diff([]string{"health up", "drift stable"}, b.queue.states()); d != "" {
@@ -272,7 +272,7 @@ func TestEventsAreOwed(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
 	b.draw, b.queue.err = 0.1, errors.New("database is locked")
-	if _, err := b.RunOnce(t.Context(), b.slot()); err == nil {
+	if _, err := b.RunOnce(t.Context(), Request{Slot: b.slot()}); err == nil {
 		t.Error("the refused message is no error")
 	}
 	b.now = b.now.Add(30 * time.Second)
@@ -293,7 +293,7 @@ func TestEventsAreOwed(t *testing.T) {
 	b.draw, b.queue.err, b.queue.events = 0.9, errors.New("locked"), nil
 	for _, draw := range []float64{0.9, 0.1} {
 		b.draw = draw
-		if _, err := b.RunOnce(t.Context(), b.slot()); err == nil {
+		if _, err := b.RunOnce(t.Context(), Request{Slot: b.slot()}); err == nil {
 			t.Error("no error")
 		}
 		b.now = b.now.Add(30 * time.Second)

@@ -21,7 +21,7 @@ type fakeAPI struct {
 	did      *journal
 	health   func(ctx context.Context) error
 	retrain  func(ctx context.Context) (*ml.RetrainResult, int64, error)
-	reasons  []string
+	triggers []ml.Trigger
 	retrains int
 }
 
@@ -36,11 +36,11 @@ func (a *fakeAPI) Health(ctx context.Context) error {
 	return f(ctx)
 }
 
-func (a *fakeAPI) Retrain(ctx context.Context, reason string) (*ml.RetrainResult, int64, error) {
+func (a *fakeAPI) Retrain(ctx context.Context, t ml.Trigger) (*ml.RetrainResult, int64, error) {
 	a.did.add("retrain")
 	a.mu.Lock()
 	a.retrains++
-	a.reasons = append(a.reasons, reason)
+	a.triggers = append(a.triggers, t)
 	f := a.retrain
 	a.mu.Unlock()
 	if f == nil {
@@ -255,6 +255,9 @@ func setup(t testing.TB, o Options) *bundle {
 	if o.Clock == nil {
 		o.Clock = func() time.Time { return b.now }
 	}
+	if o.RetryDelay == 0 {
+		o.RetryDelay = time.Microsecond
+	}
 	if o.Random == nil {
 		o.Random = func() float64 {
 			did.add("draw")
@@ -286,7 +289,7 @@ func normalColumns(seed uint64, n int, means ...float64) [][]float64 {
 // check makes the check of the current slot, which must work, and moves the clock to the next.
 func (b *bundle) check(t testing.TB) ml.DriftReport {
 	t.Helper()
-	r, err := b.RunOnce(t.Context(), b.slot())
+	r, err := b.RunOnce(t.Context(), Request{Slot: b.slot()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -128,7 +128,7 @@ func TestWhatMakesRetrainingWorthwhile(t *testing.T) {
 			b.now = b.now.Add(time.Hour)
 			b.store.predict(2, "v2", 500, -1, 0)
 			tt.change(b)
-			r, _ := b.RunOnce(t.Context(), b.slot()) // the error is that of the unreadable datasets
+			r, _ := b.RunOnce(t.Context(), Request{Slot: b.slot()}) // the error is that of the unreadable datasets
 			if got := r.Action == ml.ActionNewDataNeeded; got != tt.futile || !r.Drift {
 				t.Errorf("%+v", r)
 			}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 )
 
@@ -106,14 +107,27 @@ func (m *Monitor) checkedSlot(ctx context.Context) int64 {
 	return newest[0].Slot
 }
 
-// tick makes one check and logs how it went. It reports whether another runner has taken the slot.
+// tick makes one check and hands its record on. It reports whether another runner has taken the slot.
 func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
-	r, err := m.RunOnce(ctx, slot)
+	rec := flowrun.NewRecorder(m.runOf(slot), m.opt.Clock)
+	if _, err := m.RunOnce(ctx, Request{Slot: slot, Recorder: rec}); errors.Is(err, ErrSlotTaken) {
+		return true
+	}
+	ctx, cancel := detached(ctx)
+	defer cancel()
+	if err := m.opt.Ended(ctx, rec.Snapshot()); err != nil {
+		m.opt.Logger.WarnContext(ctx, "the record of a check can't be handed on", "slot", slot, "error", err)
+	}
+	return false
+}
+
+// log says how a check went.
+func (m *Monitor) log(ctx context.Context, slot int64, r ml.DriftReport, err error) {
 	log := m.opt.Logger.With("slot", slot)
 	switch {
 	case errors.Is(err, ErrSlotTaken):
 		log.DebugContext(ctx, "slot is taken by another runner")
-		return true
+		return
 	case err != nil && ctx.Err() != nil:
 		log.InfoContext(ctx, "check was stopped", "error", err)
 	case r.Action == "" && ml.CodeOf(err) == ml.CodeUnavailable: // somebody's lock, which passes
@@ -125,7 +139,7 @@ func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
 		log.ErrorContext(ctx, "check met errors", "error", err)
 	}
 	if r.Action == "" {
-		return false // it never came to an end
+		return // it never came to an end
 	}
 	level := slog.LevelInfo
 	if r.Action == ml.ActionHealthCheckFailed || r.Action == ml.ActionRetrainFailed || r.Action == ml.ActionNewDataNeeded {
@@ -135,34 +149,53 @@ func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
 		"value", r.TriggerValue, "threshold", r.Threshold, "model_version", r.ModelVersion,
 		"rows", r.Details.Rows, "note", r.Details.Note, "new_version", r.Details.NewVersion,
 		"job_id", r.Details.JobID, "duration_seconds", r.Details.Duration)
-	return false
 }
 
-// RunOnce makes the check of one slot: it measures, decides, acts, tells and records. The report is
-// what was recorded. With an error and a report, the check was made but something in it did not
-// work; with an error and a zero report, there was no check.
-func (m *Monitor) RunOnce(ctx context.Context, slot int64) (ml.DriftReport, error) {
+// RunOnce makes one check: it measures, decides, acts, tells and records. The report is what was
+// recorded. With an error and a report, the check was made but something in it did not work; with an
+// error and a zero report, there was no check.
+func (m *Monitor) RunOnce(ctx context.Context, r Request) (report ml.DriftReport, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer func() { m.log(ctx, r.Slot, report, err) }()
+	if r, err = r.withDefaults(m.opt); err != nil {
+		return ml.DriftReport{}, err
+	}
+	return m.makeCheck(ctx, r)
+}
 
+// makeCheck makes the check that a complete request asks for.
+func (m *Monitor) makeCheck(ctx context.Context, r Request) (ml.DriftReport, error) {
 	started := m.opt.Clock()
-	first, err := m.opt.Record.ClaimSlot(ctx, slot)
-	if err != nil {
-		m.metrics.checks.WithLabelValues(outcomeError).Inc()
-		return ml.DriftReport{}, fmt.Errorf("monitor: claim slot %d: %w", slot, err)
+	if err := m.claim(ctx, r.Slot); err != nil {
+		return ml.DriftReport{}, err
 	}
-	if !first {
-		m.metrics.checks.WithLabelValues(outcomeSlotTaken).Inc()
-		return ml.DriftReport{}, ErrSlotTaken
-	}
-
-	c := &check{Monitor: m, report: ml.DriftReport{
-		Slot: slot, Method: m.opt.Detector, Threshold: m.opt.Threshold, Action: ml.ActionNone, CreatedAt: started.UTC(),
+	c := &check{Monitor: m, rec: r.Recorder, force: r.Force, report: ml.DriftReport{
+		Slot: r.Slot, Method: r.Detector, Threshold: r.Threshold, Action: ml.ActionNone, CreatedAt: started.UTC(),
 	}}
+	c.rec.Start(steps()...)
 	if err := c.run(ctx); err != nil {
 		m.metrics.checks.WithLabelValues(outcomeError).Inc()
-		return ml.DriftReport{}, fmt.Errorf("monitor: slot %d: %w", slot, err)
+		c.rec.End(stopState(ctx), err.Error())
+		return ml.DriftReport{}, fmt.Errorf("monitor: slot %d: %w", r.Slot, err)
 	}
 	c.finish(ctx, m.opt.Clock().Sub(started))
 	return c.report, errors.Join(c.errs...)
+}
+
+// claim takes a slot for this runner; slot 0 is nobody's.
+func (m *Monitor) claim(ctx context.Context, slot int64) error {
+	if slot == 0 {
+		return nil
+	}
+	first, err := m.opt.Record.ClaimSlot(ctx, slot)
+	if err != nil {
+		m.metrics.checks.WithLabelValues(outcomeError).Inc()
+		return fmt.Errorf("monitor: claim slot %d: %w", slot, err)
+	}
+	if !first {
+		m.metrics.checks.WithLabelValues(outcomeSlotTaken).Inc()
+		return ErrSlotTaken
+	}
+	return nil
 }

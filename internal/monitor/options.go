@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/drift"
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 )
 
@@ -33,6 +34,7 @@ const (
 	DefaultAccuracyFloor        = 0.90
 	DefaultHealthTimeout        = 5 * time.Second
 	DefaultRetrainTimeout       = 90 * time.Second
+	DefaultRetryDelay           = time.Second
 
 	// MinKS and MinPSI are the least effects: of two differences one of them must be reached, however
 	// significant the difference is, for with many rows the smallest becomes significant.
@@ -44,9 +46,9 @@ const (
 type apiClient interface {
 	// Health returns nil if the API answers and is well.
 	Health(ctx context.Context) error
-	// Retrain asks for a retraining and waits for its end. A nil result without an error means that it
-	// still ran when the API's patience ended.
-	Retrain(ctx context.Context, reason string) (result *ml.RetrainResult, jobID int64, err error)
+	// Retrain asks for a retraining because of the check and waits for its end. A nil result without an
+	// error means that it still ran when the API's patience ended.
+	Retrain(ctx context.Context, t ml.Trigger) (result *ml.RetrainResult, jobID int64, err error)
 }
 
 // history is what the check reads of the store: the model, its predictions, and what went before.
@@ -102,7 +104,11 @@ type Options struct {
 	// HealthTimeout and RetrainTimeout bound the calls of the API. The API itself waits for a
 	// retraining for up to a minute.
 	HealthTimeout, RetrainTimeout time.Duration
+	// RetryDelay is the time between two tries of a step that failed.
+	RetryDelay time.Duration
 
+	// Ended is handed the record of each check that Run made; nil means that nobody wants it.
+	Ended func(ctx context.Context, run flowrun.Run) error
 	// Random draws from [0, 1); nil means a generator seeded by the operating system.
 	Random func() float64
 	// Clock tells the time; nil means time.Now.
@@ -116,16 +122,17 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Interval = cmp.Or(o.Interval, DefaultInterval)
 	o.Detector = cmp.Or(o.Detector, Random)
-	if o.Detector == Random {
-		o.Threshold = cmp.Or(o.Threshold, DefaultRandomThreshold)
-	}
-	o.Threshold = cmp.Or(o.Threshold, DefaultStatisticalThreshold)
+	o.Threshold = cmp.Or(o.Threshold, defaultThreshold(o.Detector))
 	o.MinRows = cmp.Or(o.MinRows, DefaultMinRows)
 	o.Window = cmp.Or(o.Window, max(DefaultWindow, o.MinRows))
 	o.Cooldown = cmp.Or(o.Cooldown, DefaultCooldown)
 	o.AccuracyFloor = cmp.Or(o.AccuracyFloor, DefaultAccuracyFloor)
 	o.HealthTimeout = cmp.Or(o.HealthTimeout, DefaultHealthTimeout)
 	o.RetrainTimeout = cmp.Or(o.RetrainTimeout, DefaultRetrainTimeout)
+	o.RetryDelay = cmp.Or(o.RetryDelay, DefaultRetryDelay)
+	if o.Ended == nil {
+		o.Ended = func(context.Context, flowrun.Run) error { return nil }
+	}
 	if o.Random == nil {
 		o.Random = rand.Float64
 	}
@@ -148,8 +155,7 @@ func (o Options) validate() error {
 	must(o.API != nil && o.History != nil && o.Record != nil && o.Messenger != nil && o.Reference != nil && o.NewestDatasets != nil,
 		"API, History, Record, Messenger, Reference and NewestDatasets are required")
 	must(o.Interval >= time.Second, "Interval must be at least 1s, not %v", o.Interval)
-	must(o.Detector == Random || o.Detector == Statistical, "Detector must be %s or %s, not %q", Random, Statistical, o.Detector)
-	must(o.Threshold > 0 && o.Threshold < 1, "Threshold must be between 0 and 1, not %v", o.Threshold)
+	errs = append(errs, validDetector(o.Detector), validThreshold(o.Threshold))
 	must(o.MinRows >= 20, "MinRows must be at least 20, not %d", o.MinRows)
 	must(o.Window >= o.MinRows, "Window must be at least MinRows, %d, not %d", o.MinRows, o.Window)
 	must(o.AccuracyFloor > 0 && o.AccuracyFloor < 1, "AccuracyFloor must be between 0 and 1, not %v", o.AccuracyFloor)

@@ -2,9 +2,13 @@ package monitor
 
 import (
 	"context"
+	"errors"
+	"io"
 	"slices"
+	"syscall"
 	"time"
 
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 )
 
@@ -25,7 +29,7 @@ type heldBack struct {
 // holdBack decides whether the drift that was found leads to a retraining. The random detector never
 // holds back: the documented flow has no cooldown, and its draws say nothing about the data.
 func (c *check) holdBack(ctx context.Context) heldBack {
-	if !c.report.Drift || c.opt.Detector == Random {
+	if !c.report.Drift || c.report.Method == Random {
 		return heldBack{}
 	}
 	latest, known := c.latestRetraining()
@@ -67,13 +71,32 @@ func (c *check) latestRetraining() (latest time.Time, known bool) {
 	return latest, true
 }
 
-// retrain asks the API for a retraining and reports what came of it.
+// retrain asks the API for a retraining and reports what came of it. A call that got no answer is
+// repeated: if the first one was heard, the second one joins it.
 func (c *check) retrain(ctx context.Context) {
-	call, cancel := context.WithTimeout(ctx, c.opt.RetrainTimeout)
-	defer cancel()
-	result, jobID, err := c.opt.API.Retrain(call, ml.ReasonDrift)
+	var result *ml.RetrainResult
+	var jobID int64
+	again := flowrun.Retries{Times: 1, Delay: c.opt.RetryDelay, Worthwhile: unanswered}
+	err := c.rec.Step(ctx, StepRetrain, again, func(ctx context.Context) (err error) {
+		call, cancel := context.WithTimeout(ctx, c.opt.RetrainTimeout)
+		defer cancel()
+		trigger := ml.Trigger{Report: c.report, FlowRun: c.rec.Snapshot().ServerID}
+		result, jobID, err = c.opt.API.Retrain(call, trigger)
+		return err
+	})
+	c.report.Details.JobID = jobID
+	c.conclude(ctx, result, err)
+	c.rec.Note(StepRetrain, "%s", c.report.Action)
+}
+
+// unanswered reports whether a call failed before anybody answered it.
+func unanswered(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+}
+
+// conclude reports what came of a retraining.
+func (c *check) conclude(ctx context.Context, result *ml.RetrainResult, err error) {
 	d := &c.report.Details
-	d.JobID = jobID
 	switch {
 	case err != nil && ctx.Err() != nil:
 		c.report.Action = ml.ActionRetrainStarted
@@ -81,21 +104,21 @@ func (c *check) retrain(ctx context.Context) {
 	case err != nil:
 		c.report.Action = ml.ActionRetrainFailed
 		c.note("the retraining failed: %v", err)
-		c.tell(ctx, c.retrainFailed(err))
+		c.news = append(c.news, c.retrainFailed(err))
 	case result == nil:
 		c.report.Action = ml.ActionRetrainStarted
 		c.note("the retraining goes on")
 	case result.Verdict == ml.VerdictActivated:
 		c.report.Action, d.NewVersion = ml.ActionRetrained, result.Candidate
-		if c.opt.Detector == Statistical && len(result.DatasetIDs) > 0 && slices.Equal(result.DatasetIDs, c.version.DatasetIDs) {
+		if c.report.Method == Statistical && len(result.DatasetIDs) > 0 && slices.Equal(result.DatasetIDs, c.version.DatasetIDs) {
 			c.note("the new version learnt from the same data as the one before; if the drift goes on, %s", c.advice())
 		}
-		c.tell(ctx, c.retrainOK(*result))
+		c.news = append(c.news, c.retrainOK(*result))
 	default:
 		c.report.Action, d.NewVersion = ml.ActionRetrainRejected, result.Candidate
-		if c.opt.Detector == Statistical {
+		if c.report.Method == Statistical {
 			c.note("the candidate was rejected and the drift stays; %s", c.advice())
 		}
-		c.tell(ctx, c.retrainRejected(*result))
+		c.news = append(c.news, c.retrainRejected(*result))
 	}
 }

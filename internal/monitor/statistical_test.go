@@ -157,7 +157,7 @@ func TestPinnedWindow(t *testing.T) {
 	} {
 		b := statistical(t, Options{Reference: func(context.Context, string) ([][]float64, error) { return tt.columns, tt.err }})
 		b.store.predict(1, "v1", 300, -3, 0)
-		r, err := b.RunOnce(t.Context(), 1)
+		r, err := b.RunOnce(t.Context(), Request{Slot: 1})
 		if r.Drift || r.Action != ml.ActionNone || !strings.Contains(r.Details.Note, tt.note) || len(b.queue.states()) != 0 {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
@@ -234,7 +234,7 @@ func TestCooldown(t *testing.T) {
 			b := statistical(t, Options{Cooldown: tt.cooldown})
 			b.store.predict(1, "v1", 500, -1, 0)
 			tt.before(b)
-			r, _ := b.RunOnce(t.Context(), 1) // the error is that of the unreadable history
+			r, _ := b.RunOnce(t.Context(), Request{Slot: 1}) // the error is that of the unreadable history
 			want := ml.ActionRetrained
 			if tt.held {
 				want = ml.ActionCooldown
@@ -249,7 +249,7 @@ func TestCooldown(t *testing.T) {
 			random := setup(t, Options{Cooldown: tt.cooldown}) // the documented flow has none
 			random.draw = 0.1
 			tt.before(random)
-			if r, _ := random.RunOnce(t.Context(), 1); r.Action != ml.ActionRetrained {
+			if r, _ := random.RunOnce(t.Context(), Request{Slot: 1}); r.Action != ml.ActionRetrained {
 				t.Errorf("the random detector is held back: %+v", r)
 			}
 		})
@@ -288,7 +288,7 @@ func TestCooldownSurvivesRestart(t *testing.T) {
 func stream(b testing.TB, seed uint64, level, shift float64) (found, significant int) {
 	const rows = 4000
 	schema := ml.GeneratedSchema()
-	c := &check{Monitor: &Monitor{opt: Options{Detector: Statistical, Threshold: level}}}
+	c := &check{Monitor: &Monitor{}}
 	window := normalColumns(2*seed, 2000, 0, 0)
 	c.opt.Reference = func(context.Context, string) ([][]float64, error) { return window, nil }
 	c.version = ml.Version{Name: "v1", Schema: schema}
@@ -302,7 +302,7 @@ func stream(b testing.TB, seed uint64, level, shift float64) (found, significant
 		for j := range columns {
 			latest[j] = columns[j][max(0, n-DefaultWindow):n]
 		}
-		c.report = ml.DriftReport{}
+		c.report = ml.DriftReport{Method: Statistical, Threshold: level}
 		if c.report.Details.Scores, err = score(schema.Features, pinned, latest); err != nil {
 			b.Fatal(err)
 		}

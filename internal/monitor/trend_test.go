@@ -154,7 +154,7 @@ func TestMetrics(t *testing.T) {
 	first := b.check(t)
 	b.draw = 0.9
 	b.check(t)
-	if _, err := b.RunOnce(t.Context(), first.Slot); err == nil {
+	if _, err := b.RunOnce(t.Context(), Request{Slot: first.Slot}); err == nil {
 		t.Fatal("a slot was checked twice")
 	}
 	f1, f2 := first.Details.Scores[0], first.Details.Scores[1]

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 )
 
@@ -23,13 +25,15 @@ func (j *job) activate(ctx context.Context) error {
 		return err
 	}
 	now := j.options.Clock()
+	j.showVerdict(outcome.Result)
 	err = j.options.Jobs.FinishRetrain(ctx, outcome, func(tx *sql.Tx) error {
 		for _, e := range j.events(outcome.Result, now) {
 			if err := j.options.Messenger.EnqueueNotifyTx(ctx, tx, e); err != nil {
 				return err
 			}
 		}
-		return nil
+		flow := j.rec.Ended(flowrun.Completed, fmt.Sprintf("%s %s: %s", j.name, j.verdict, j.reason))
+		return j.options.Track(ctx, tx, j.tracked(outcome), flow)
 	})
 	if ml.CodeOf(err) == ml.CodeConflict {
 		return fmt.Errorf("%w: %w", errOvertaken, err)
@@ -42,6 +46,26 @@ func (j *job) activate(ctx context.Context) error {
 		"champion", j.champion.name, "accuracy", j.quality.Accuracy, "rows", j.data.Len(), "reason", j.args.Reason,
 		"seconds", outcome.Record.Duration.Seconds(), "details", j.reason)
 	return nil
+}
+
+// tracked is what is told of the retraining to those who keep track of it.
+func (j *job) tracked(o ml.RetrainOutcome) ml.TrackedRun {
+	return ml.TrackedRun{
+		JobID: j.id, Args: j.args, Started: j.started.UTC(), Ended: o.Record.CreatedAt, Version: &o.Version, Result: &o.Result,
+	}
+}
+
+// showVerdict ends the record of the run with what people read of it.
+func (j *job) showVerdict(r ml.RetrainResult) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s %s\n\n%s\n\n| | |\n|---|---|\n", r.Candidate, r.Verdict, sentence(r.Details))
+	for _, f := range j.fields(r) {
+		fmt.Fprintf(&b, "| %s | %s |\n", f.Name, f.Value)
+	}
+	j.rec.Show(flowrun.Artifact{
+		Key: "verdict", Kind: flowrun.Markdown, Step: stepNames[stepGate], Description: "What the gate decided",
+	}, b.String())
+	j.showProgress(1)
 }
 
 func (j *job) outcome() (ml.RetrainOutcome, error) {

@@ -14,7 +14,7 @@ func TestNamedDatasetIsUsedWholeAndAlone(t *testing.T) {
 	named := w.add(ml.GeneratedSchema(), sample(60, 1, plane))
 	w.add(ml.GeneratedSchema(), sample(60, 2, plane))
 	r := w.retrainer(t, func(o *Options) { o.TrainingWindow = 20 })
-	if err := r.Run(t.Context(), 1, testCreated(), ml.RetrainArgs{DatasetID: named.ID}); err != nil {
+	if err := r.Run(t.Context(), 1, testCreated(), ml.RetrainArgs{DatasetID: named.ID}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"1:60"}; !slices.Equal(w.reads, want) {
@@ -29,7 +29,7 @@ func TestWindowTakesTheNewestRows(t *testing.T) {
 		w.add(ml.GeneratedSchema(), sample(40, uint64(i), plane))
 	}
 	r := w.retrainer(t, func(o *Options) { o.TrainingWindow = 100 })
-	if err := r.Run(t.Context(), 1, testCreated(), ml.RetrainArgs{}); err != nil {
+	if err := r.Run(t.Context(), 1, testCreated(), ml.RetrainArgs{}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"4:40", "3:40", "2:20"}; !slices.Equal(w.reads, want) {

@@ -52,16 +52,19 @@ func (j *job) fields(r ml.RetrainResult) []ml.EventField {
 	)
 }
 
-// failedEvent says that a retraining ended without a verdict. Only a coded error is in words for
-// everybody.
-func failedEvent(jobID int64, args ml.RetrainArgs, cause error, at time.Time) ml.Event {
-	text := "An internal error; the worker's log has it."
+// publicCause is a cause in words for everybody, which only a coded error is in.
+func publicCause(cause error) string {
 	if coded := (*ml.Error)(nil); errors.As(cause, &coded) {
-		text = sentence(coded.Error())
+		return coded.Error()
 	}
+	return "an internal error; the worker's log has it"
+}
+
+// failedEvent says that a retraining ended without a verdict.
+func failedEvent(jobID int64, args ml.RetrainArgs, cause error, at time.Time) ml.Event {
 	return ml.Event{
 		Topic: ml.EventRetrain, State: stateFailed, Severity: ml.SeverityFailure, At: at,
-		Title: "A retraining failed", Text: text,
+		Title: "A retraining failed", Text: sentence(publicCause(cause)),
 		Fields: []ml.EventField{{Name: "Job", Value: strconv.FormatInt(jobID, 10)}, {Name: "Reason", Value: args.Reason}},
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/synth"
@@ -85,6 +86,9 @@ type Options struct {
 	// KeepVersions and KeepDatasets are how many versions and generated datasets the retention leaves;
 	// 0 means 50 and 100. Imported datasets it leaves all.
 	KeepVersions, KeepDatasets int
+	// Track, if set, is told of each retraining that ended, and how it went step by step: in the
+	// transaction that ends it if there is a verdict, and else, with a nil tx, after it failed for good.
+	Track func(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) error
 	// AfterStep, if set, is called after each step with its name: where tests pull the plug.
 	AfterStep func(step string)
 
@@ -101,6 +105,9 @@ func (o Options) withDefaults() Options {
 	if o.Load == nil {
 		dir := o.ModelsDir
 		o.Load = func(v ml.Version) (*logreg.Artifact, error) { return logreg.LoadArtifact(filepath.Join(dir, v.Name)) }
+	}
+	if o.Track == nil {
+		o.Track = func(context.Context, *sql.Tx, ml.TrackedRun, flowrun.Run) error { return nil }
 	}
 	if o.AfterStep == nil {
 		o.AfterStep = func(string) {}
@@ -170,10 +177,11 @@ func New(o Options) (*Retrainer, error) {
 // between the gate and the activation.
 const maxRematches = 3
 
-// Run makes a version for a job that was enqueued at created. A coded error says what is wrong with
+// Run makes a version for a job that was enqueued at created, and has it taken down by rec, which may
+// be nil. A coded error says what is wrong with
 // the data, the arguments or the folder and that trying again won't help; CodeUnavailable, CodeStorageFull and
 // errors without a code are worth another try.
-func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error {
+func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs, rec *flowrun.Recorder) error {
 	progress, err := r.options.Jobs.Progress(ctx, jobID)
 	if err != nil {
 		return fmt.Errorf("retrain: read the progress of job %d: %w", jobID, err)
@@ -181,7 +189,8 @@ func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, arg
 	if progress.Result != nil { // a crash came between the activation and the end of the job
 		return nil
 	}
-	j := newJob(r, jobID, created, args)
+	j := newJob(r, jobID, created, args, rec)
+	rec.Start(flowSteps()...)
 	for rematches := 0; ; rematches++ {
 		err := j.run(ctx)
 		if !errors.Is(err, errOvertaken) {
@@ -194,7 +203,16 @@ func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, arg
 	}
 }
 
-// Failed tells people that a retraining ended without a verdict.
-func (r *Retrainer) Failed(ctx context.Context, jobID int64, args ml.RetrainArgs, cause error) error {
-	return r.options.Messenger.EnqueueNotify(ctx, failedEvent(jobID, args, cause, r.options.Clock()))
+// Failed tells people that a retraining ended without a verdict. rec took down its last attempt; nil if
+// nothing is known of that.
+func (r *Retrainer) Failed(ctx context.Context, jobID int64, args ml.RetrainArgs, rec *flowrun.Recorder, cause error) error {
+	flow := rec.Ended(flowrun.Failed, publicCause(cause))
+	run := ml.TrackedRun{JobID: jobID, Args: args, Started: flow.Started, Ended: r.options.Clock().UTC(), Failure: publicCause(cause)}
+	if run.Started.IsZero() {
+		run.Started = run.Ended
+	}
+	return errors.Join(
+		r.options.Messenger.EnqueueNotify(ctx, failedEvent(jobID, args, cause, r.options.Clock())),
+		r.options.Track(ctx, nil, run, flow),
+	)
 }

@@ -23,7 +23,7 @@ func TestFirstVersion(t *testing.T) {
 	w := newWorld(t)
 	registry := prometheus.NewRegistry()
 	r := w.retrainer(t, func(o *Options) { o.Registerer = registry })
-	if err := r.Run(t.Context(), 7, testCreated(), ml.RetrainArgs{Generate: true, Reason: ml.ReasonBootstrap}); err != nil {
+	if err := r.Run(t.Context(), 7, testCreated(), ml.RetrainArgs{Generate: true, Reason: ml.ReasonBootstrap}, nil); err != nil {
 		t.Fatal(err)
 	}
 	got := w.result(t, 7)
@@ -92,7 +92,7 @@ func TestKilledInAnyStep(t *testing.T) {
 						}
 					}
 				})
-				_ = r.Run(t.Context(), 9, testCreated(), args)
+				_ = r.Run(t.Context(), 9, testCreated(), args, nil)
 			}()
 			w.run(t, 9, args)
 			if diff := cmp.Diff(whole.outcomes, w.outcomes); diff != "" {
@@ -117,7 +117,7 @@ func TestMessagesAndVersionAreOneTransaction(t *testing.T) {
 	} {
 		w := newWorld(t)
 		prepare(w)
-		if err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{}); !errors.Is(err, locked) || ml.CodeOf(err) != "" {
+		if err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{}, nil); !errors.Is(err, locked) || ml.CodeOf(err) != "" {
 			t.Fatalf("%s: got %v, want an error worth another try", name, err)
 		}
 		if len(w.versions) != 0 || w.progress[1].Result != nil {
@@ -232,7 +232,7 @@ func TestJobOfAFormerSchemaEnds(t *testing.T) {
 			}
 		}
 	})
-	err := r.Run(t.Context(), 2, testCreated(), ml.RetrainArgs{Seed: 2})
+	err := r.Run(t.Context(), 2, testCreated(), ml.RetrainArgs{Seed: 2}, nil)
 	if ml.CodeOf(err) != ml.CodeConflict || w.active().Name != "v-flowers" {
 		t.Fatalf("got %v with %s active, want a conflict and v-flowers", err, w.active().Name)
 	}
@@ -249,7 +249,7 @@ func TestStopIsNoVerdictOnTheData(t *testing.T) {
 			}
 		}
 	})
-	if err := r.Run(ctx, 1, testCreated(), ml.RetrainArgs{}); !errors.Is(err, context.Canceled) || ml.CodeOf(err) != "" {
+	if err := r.Run(ctx, 1, testCreated(), ml.RetrainArgs{}, nil); !errors.Is(err, context.Canceled) || ml.CodeOf(err) != "" {
 		t.Fatalf("got %v, want context.Canceled without a code", err)
 	}
 }
@@ -306,7 +306,7 @@ func TestCandidateThatIsAlwaysOvertakenComesAgain(t *testing.T) {
 			w.activate(w.versions[0].Name)
 		}
 	}
-	if err := w.retrainer(t, nil).Run(t.Context(), 3, testCreated(), ml.RetrainArgs{}); ml.CodeOf(err) != ml.CodeUnavailable {
+	if err := w.retrainer(t, nil).Run(t.Context(), 3, testCreated(), ml.RetrainArgs{}, nil); ml.CodeOf(err) != ml.CodeUnavailable {
 		t.Fatalf("got %v, want unavailable", err)
 	}
 	if n := len(w.steps) - 2*stepsEnd; n != stepsEnd+3*4 {
@@ -325,7 +325,7 @@ func TestFailureIsTold(t *testing.T) {
 		{errors.New("open /secret: permission denied"), "An internal error; the worker's log has it."},
 	} {
 		w := newWorld(t)
-		if err := w.retrainer(t, nil).Failed(t.Context(), 4, ml.RetrainArgs{Reason: ml.ReasonManual}, c.err); err != nil {
+		if err := w.retrainer(t, nil).Failed(t.Context(), 4, ml.RetrainArgs{Reason: ml.ReasonManual}, nil, c.err); err != nil {
 			t.Fatal(err)
 		}
 		if e := w.events[0]; e.Topic != ml.EventRetrain || e.State != "failed" || e.Text != c.says || e.At.IsZero() {

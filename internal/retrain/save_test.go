@@ -38,7 +38,7 @@ func TestUnwritableFolder(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.dir = "/sys" // where even root makes nothing
-	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{Generate: true})
+	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{Generate: true}, nil)
 	if coded := (*ml.Error)(nil); !errors.As(err, &coded) || coded.Code != ml.CodeNotWritable || !strings.Contains(coded.Message, "MODELS_DIR") {
 		t.Errorf("got %v, want not writable, naming MODELS_DIR", err)
 	}
@@ -67,7 +67,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 56<<10), 0o600); err != nil { // leaves two pages
 		t.Fatal(err)
 	}
-	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{Generate: true})
+	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), ml.RetrainArgs{Generate: true}, nil)
 	if ml.CodeOf(err) != ml.CodeStorageFull || !strings.Contains(fmt.Sprint(err), "disk is full") {
 		t.Fatalf("got %v, want storage full", err)
 	}

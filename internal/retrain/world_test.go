@@ -76,7 +76,7 @@ func (w *world) retrainer(t *testing.T, change func(*Options)) *Retrainer {
 // run runs a job that must come to a verdict.
 func (w *world) run(t *testing.T, id int64, args ml.RetrainArgs) ml.RetrainResult {
 	t.Helper()
-	if err := w.retrainer(t, nil).Run(t.Context(), id, testCreated(), args); err != nil {
+	if err := w.retrainer(t, nil).Run(t.Context(), id, testCreated(), args, nil); err != nil {
 		t.Fatal(err)
 	}
 	return w.result(t, id)
@@ -85,7 +85,7 @@ func (w *world) run(t *testing.T, id int64, args ml.RetrainArgs) ml.RetrainResul
 // refuse runs a job that must fail with a code.
 func (w *world) refuse(t *testing.T, args ml.RetrainArgs, code ml.Code, says string) {
 	t.Helper()
-	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), args)
+	err := w.retrainer(t, nil).Run(t.Context(), 1, testCreated(), args, nil)
 	if ml.CodeOf(err) != code || !strings.Contains(fmt.Sprint(err), says) {
 		t.Errorf("got %v, want %s saying %q", err, code, says)
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -68,8 +69,12 @@ func (c checkedAPI) Health(ctx context.Context) error {
 
 // Retrain asks for a retraining on fresh data and waits for its end. The API waits for a minute; a
 // nil result says that the job goes on.
-func (c checkedAPI) Retrain(ctx context.Context, reason string) (*ml.RetrainResult, int64, error) {
-	reply, err := c.client.Retrain(ctx, api.RetrainRequest{Generate: true, TriggerReason: reason}, true)
+func (c checkedAPI) Retrain(ctx context.Context, t ml.Trigger) (*ml.RetrainResult, int64, error) {
+	trigger, err := json.Marshal(t)
+	if err != nil {
+		return nil, 0, fmt.Errorf("encode the check: %w", err)
+	}
+	reply, err := c.client.Retrain(ctx, api.RetrainRequest{Generate: true, TriggerReason: ml.ReasonDrift, Trigger: trigger}, true)
 	switch {
 	case err != nil:
 		return nil, 0, err

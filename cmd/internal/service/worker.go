@@ -94,8 +94,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	return w.platform.Queue.Work(ctx, queue.Handlers{
-		Retrain:       w.retrainer.Run,
-		RetrainFailed: w.retrainer.Failed,
+		Retrain:       w.retrain,
+		RetrainFailed: w.retrainFailed,
 		Notify:        w.notifier.Deliver,
 		Sweep:         w.sweep,
 	})
@@ -117,6 +117,15 @@ func (w *Worker) firstVersion(ctx context.Context) error {
 	}
 	_, _, err = w.platform.Queue.EnqueueRetrain(ctx, ml.RetrainArgs{Generate: true, Reason: ml.ReasonBootstrap, RequestedBy: "worker"})
 	return err
+}
+
+// retrain runs a retraining and takes it down.
+func (w *Worker) retrain(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error {
+	return w.retrainer.Run(ctx, jobID, created, args, nil)
+}
+
+func (w *Worker) retrainFailed(ctx context.Context, jobID int64, args ml.RetrainArgs, cause error) error {
+	return w.retrainer.Failed(ctx, jobID, args, nil, cause)
 }
 
 // sweep is the periodic retention.

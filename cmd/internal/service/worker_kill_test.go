@@ -61,7 +61,7 @@ func dyingWorker(dir, moment, webhook string) error {
 		return err
 	}
 	return p.Queue.Work(ctx, queue.Handlers{
-		Retrain: w.retrainer.Run,
+		Retrain: w.retrain,
 		// The message is left to the second worker: a kill while it is sent is another matter, for its topic
 		// is then claimed for a minute.
 		Notify: func(ctx context.Context, _ ml.Event) (time.Duration, error) { <-ctx.Done(); return 0, ctx.Err() },

@@ -1,0 +1,214 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iacontinu/internal/flowrun"
+	"iacontinu/internal/ml"
+)
+
+// taken makes one check and returns how it was taken down.
+func (b *bundle) taken(ctx context.Context, t *testing.T, r Request) flowrun.Run {
+	t.Helper()
+	r.Recorder = flowrun.NewRecorder(flowrun.Run{Flow: FlowName, Key: "k", ServerID: "run-1"}, nil)
+	if _, err := b.RunOnce(ctx, r); err != nil && ctx.Err() == nil {
+		t.Fatal(err)
+	}
+	return r.Recorder.Snapshot()
+}
+
+// outcomes are the states of a run's steps as "name state".
+func outcomes(run flowrun.Run) []string {
+	var out []string
+	for _, s := range run.Steps {
+		out = append(out, s.Name+" "+string(s.State))
+	}
+	return out
+}
+
+func TestEachStepOfACheckIsTakenDown(t *testing.T) {
+	t.Parallel()
+	refused := fmt.Errorf("dial: %w", syscall.ECONNREFUSED)
+	for _, tt := range []struct {
+		name  string
+		set   func(*bundle)
+		r     Request
+		steps []string
+		state flowrun.State
+		says  string
+	}{
+		{
+			"no drift", func(*bundle) {},
+			Request{Slot: 1},
+			[]string{"health_check completed", "draw completed", "detect completed", "trigger_retrain skipped", "notify completed"},
+			flowrun.Completed, "no drift",
+		},
+		{
+			"drift", func(b *bundle) { b.draw = 0.1 },
+			Request{Slot: 1},
+			[]string{"health_check completed", "draw completed", "detect completed", "trigger_retrain completed", "notify completed"},
+			flowrun.Completed, "v2 was trained and serves",
+		},
+		{
+			"the API is down", func(b *bundle) { b.api.health = func(context.Context) error { return refused } },
+			Request{Slot: 1},
+			[]string{"health_check failed", "draw skipped", "detect skipped", "trigger_retrain skipped", "notify completed"},
+			flowrun.Failed, "connection refused",
+		},
+		{
+			"the retraining fails", func(b *bundle) {
+				b.draw = 0.1
+				b.api.retrain = func(context.Context) (*ml.RetrainResult, int64, error) { return nil, 5, errors.New("one class only") }
+			},
+			Request{Slot: 1},
+			[]string{"health_check completed", "draw completed", "detect completed", "trigger_retrain failed", "notify completed"},
+			flowrun.Failed, "one class only",
+		},
+		{
+			"the other detector", func(*bundle) {},
+			Request{Slot: 1, Detector: Statistical},
+			[]string{"health_check completed", "draw skipped", "detect completed", "trigger_retrain skipped", "notify completed"},
+			flowrun.Completed, "no drift",
+		},
+		{
+			"forced", func(*bundle) {},
+			Request{Force: true},
+			[]string{"health_check completed", "draw completed", "detect completed", "trigger_retrain completed", "notify completed"},
+			flowrun.Completed, "v2 was trained and serves",
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, Options{})
+			tt.set(b)
+			run := b.taken(t.Context(), t, tt.r)
+			if d := cmp.Diff(tt.steps, outcomes(run)); d != "" {
+				t.Errorf("steps (-want +got):\n%s", d)
+			}
+			if run.State != tt.state || !strings.Contains(run.Message, tt.says) {
+				t.Errorf("the run is %s: %s", run.State, run.Message)
+			}
+		})
+	}
+}
+
+func TestTheRecordShowsVerdictAndScores(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Detector: Statistical})
+	b.store.predict(1, "v1", 500, -3, 0)
+	run := b.taken(t.Context(), t, Request{Slot: 1})
+	shown := map[string]json.RawMessage{}
+	for _, a := range run.Artifacts {
+		shown[a.Key] = a.Data
+	}
+	var page string
+	if err := json.Unmarshal(shown["check-report"], &page); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# V2 was trained and serves", "| Detector | statistical |", "| Drift | true |", "| Predictions scored | 500 |"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	var rows []struct {
+		Feature string
+		Drift   bool
+		KS      float64
+	}
+	if err := json.Unmarshal(shown["feature-scores"], &rows); err != nil || len(rows) != 2 || !rows[0].Drift || rows[1].Drift || rows[0].KS < 0.8 {
+		t.Errorf("%v: %s", err, shown["feature-scores"])
+	}
+	if got := b.api.triggers[0]; got.FlowRun != "run-1" || len(got.Report.Details.Scores) != 2 || !got.Report.Drift {
+		t.Errorf("the retraining is asked for with %+v", got)
+	}
+}
+
+// A request replaces the settings for its own check, and a person's check takes nobody's slot.
+func TestARequestOverridesTheSettings(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Threshold: 0.4})
+	b.draw = 0.45
+	r, err := b.RunOnce(t.Context(), Request{Threshold: 0.5})
+	if err != nil || !r.Drift || r.Slot != 0 || r.Threshold != 0.5 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if r := b.check(t); r.Drift || r.Threshold != 0.4 {
+		t.Errorf("the next one: %+v", r)
+	}
+	if r, err := b.RunOnce(t.Context(), Request{Detector: Statistical}); err != nil || r.Threshold != DefaultStatisticalThreshold {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, bad := range []Request{{Detector: "coin"}, {Threshold: 1}, {Threshold: -1}} {
+		if _, err := b.RunOnce(t.Context(), bad); err == nil {
+			t.Errorf("%+v was taken", bad)
+		}
+	}
+}
+
+func TestACancelledCheckEndsAsCancelled(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	ctx, cancel := context.WithCancelCause(t.Context())
+	b.api.health = func(ctx context.Context) error { cancel(flowrun.ErrCancelled); return ctx.Err() }
+	run := b.taken(ctx, t, Request{Slot: 1})
+	if run.State != flowrun.Cancelled || run.Steps[0].State != flowrun.Cancelled {
+		t.Errorf("%s, steps %v", run.State, outcomes(run))
+	}
+
+	b = setup(t, Options{})
+	b.draw = 0.1
+	ctx, cancel = context.WithCancelCause(t.Context())
+	b.api.retrain = func(ctx context.Context) (*ml.RetrainResult, int64, error) {
+		cancel(flowrun.ErrCancelled)
+		return nil, 0, ctx.Err()
+	}
+	run = b.taken(ctx, t, Request{Slot: 1})
+	if run.State != flowrun.Cancelled || run.Steps[3].State != flowrun.Cancelled {
+		t.Errorf("while retraining: %s, steps %v", run.State, outcomes(run))
+	}
+}
+
+// A retraining that nobody answered for is asked for again: the second call joins the first.
+func TestAnUnansweredCallIsRepeated(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.draw = 0.1
+	b.api.retrain = func(context.Context) (*ml.RetrainResult, int64, error) {
+		if b.api.retrains == 1 {
+			return nil, 0, syscall.ECONNRESET
+		}
+		return &ml.RetrainResult{Verdict: ml.VerdictActivated, Candidate: "v2"}, 5, nil
+	}
+	if r := b.check(t); r.Action != ml.ActionRetrained || b.api.retrains != 2 {
+		t.Errorf("%d calls, %+v", b.api.retrains, r)
+	}
+}
+
+func TestTicksHandTheirRecordsOn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		var runs []flowrun.Run
+		b := setup(t, Options{Clock: time.Now, Ended: func(_ context.Context, run flowrun.Run) error {
+			runs = append(runs, run)
+			return nil
+		}})
+		stop := run(t, b)
+		until(t, started, 25*time.Second)
+		stop()
+		if len(runs) != 2 || runs[0].Key == runs[1].Key || runs[1].State != flowrun.Completed {
+			t.Fatalf("%+v", runs)
+		}
+		if late := runs[1].Started.Sub(runs[1].Due); late != 0 {
+			t.Errorf("the second check is %s late", late)
+		}
+	})
+}
