@@ -27,12 +27,18 @@ type serving interface {
 // checks returns what /health tells of each part.
 func (p *Platform) checks(model serving) func(context.Context) map[string]api.Check {
 	return func(ctx context.Context) map[string]api.Check {
-		return map[string]api.Check{
+		checks := map[string]api.Check{
 			"database": p.databaseCheck(ctx),
 			"model":    modelCheck(model),
 			"worker":   p.processCheck("worker", "retrainings and messages wait until one starts"),
 			"flow":     p.flowCheck(ctx),
 		}
+		for _, service := range []ml.Service{ml.ServiceMLflow, ml.ServicePrefect} {
+			if check, ok := p.backlogCheck(ctx, service); ok {
+				checks[string(service)] = check
+			}
+		}
+		return checks
 	}
 }
 

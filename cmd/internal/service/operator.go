@@ -93,6 +93,9 @@ func (p *Platform) tellActivation(ctx context.Context, title, actor string, befo
 		if change := SchemaChange(before, v); change != "" {
 			text += " It is another classifier: " + change + "."
 		}
+		if err := p.trackActivation(ctx, tx); err != nil {
+			return err
+		}
 		return p.Queue.EnqueueNotifyTx(ctx, tx, ml.Event{
 			Topic: ml.EventModel, State: v.Name, Severity: ml.SeverityInfo,
 			Title: title, Text: text,

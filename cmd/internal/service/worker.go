@@ -50,6 +50,7 @@ func (p *Platform) retraining(c WorkerSettings) retrain.Options {
 		Generate:       p.generateFor,
 		ModelsDir:      p.Folder.ModelsDir,
 		Load:           p.loadArtifact,
+		Track:          p.track,
 		TrainingWindow: c.TrainingWindow,
 		KeepVersions:   c.KeepVersions,
 		KeepDatasets:   c.KeepDatasets,

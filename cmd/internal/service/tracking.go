@@ -1,0 +1,76 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/flowrun"
+	"iacontinu/internal/ml"
+)
+
+// owe notes that a service is to be told, and asks for the delivery.
+func (p *Platform) owe(ctx context.Context, service ml.Service, kind string, payload any) error {
+	return p.Store.Owe(ctx, service, kind, payload, func(tx *sql.Tx) error {
+		return p.Queue.EnqueueDeliveryTx(ctx, tx, service)
+	})
+}
+
+// oweTx is owe within a transaction of the store.
+func (p *Platform) oweTx(ctx context.Context, tx *sql.Tx, service ml.Service, kind string, payload any) error {
+	owed, err := p.Store.OweTx(ctx, tx, service, kind, payload)
+	if err != nil || !owed {
+		return err
+	}
+	return p.Queue.EnqueueDeliveryTx(ctx, tx, service)
+}
+
+// track owes MLflow the run of a retraining and Prefect how it went, in the transaction that ends it; tx
+// is nil for one that failed.
+func (p *Platform) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) (err error) {
+	if tx == nil {
+		if run.Aliases, err = p.Store.Aliases(ctx); err != nil {
+			return err
+		}
+		if err := p.owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
+			return err
+		}
+		return p.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
+	}
+	if run.Aliases, err = p.Store.AliasesTx(ctx, tx); err != nil {
+		return err
+	}
+	if err := p.oweTx(ctx, tx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
+		return err
+	}
+	return p.oweTx(ctx, tx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
+}
+
+// trackActivation owes MLflow the parts that versions play after an activation or a rollback.
+func (p *Platform) trackActivation(ctx context.Context, tx *sql.Tx) error {
+	aliases, err := p.Store.AliasesTx(ctx, tx)
+	if err != nil {
+		return err
+	}
+	return p.oweTx(ctx, tx, ml.ServiceMLflow, ml.DeliveryAliases, aliases)
+}
+
+// backlogCheck tells what a service is owed; ok is false if nobody has set it.
+func (p *Platform) backlogCheck(ctx context.Context, service ml.Service) (check api.Check, ok bool) {
+	b, subscribed, err := p.Store.Backlog(ctx, service)
+	switch {
+	case err != nil:
+		return api.Check{Status: stateWarning, Detail: "unknown: the outbox can't be read"}, true
+	case !subscribed && b.Waiting == 0:
+		return api.Check{}, false
+	case b.Waiting == 0:
+		return api.Check{Status: stateOK}, true
+	}
+	detail := fmt.Sprintf("%d deliveries wait, the oldest for %s", b.Waiting, time.Since(b.Oldest).Round(time.Second))
+	if b.Error != "" {
+		return api.Check{Status: stateWarning, Detail: detail + ": " + b.Error, At: &b.Oldest}, true
+	}
+	return api.Check{Status: stateOK, Detail: detail, At: &b.Oldest}, true
+}
