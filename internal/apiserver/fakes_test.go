@@ -109,6 +109,7 @@ func (w *world) WaitFor(ctx context.Context, version string) error {
 func (w *world) Verify(_ context.Context, token string) (ml.Identity, error) {
 	id := map[string]ml.Identity{
 		"user":    {UserID: 2, Username: "testuser", Role: ml.RoleUser},
+		"flow":    {UserID: 4, Username: "flow", Role: ml.RoleUser},
 		"other":   {UserID: 3, Username: "other", Role: ml.RoleUser},
 		"admin":   {UserID: 1, Username: "admin", Role: ml.RoleAdmin},
 		"service": {Username: "flow", Role: ml.RoleService},

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -46,6 +47,13 @@ func TestTheOperatorsCommands(t *testing.T) {
 	// Data and models
 	if out := f.must(t, nil, "generate", "--samples", "3000", "--seed", "7", "--drift", "none"); !strings.Contains(out, "3000 rows") {
 		t.Errorf("generate prints %q", out)
+	}
+	reply, err := claire.Retrain(t.Context(), api.RetrainRequest{}, true)
+	if err != nil || reply.Done == nil {
+		t.Fatalf("a retraining that claire asks for: %+v, %v", reply, err)
+	}
+	if out := f.must(t, at, "job", fmt.Sprint(reply.Done.JobID)); !strings.Contains(out, reply.Done.ModelVersion) {
+		t.Errorf("the job that claire asked for: %q, want what came of it", out)
 	}
 	first := activeVersion(t, claire)
 	if out := f.must(t, at, "retrain"); !strings.HasPrefix(out, "success") {
