@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -55,12 +56,16 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 	case state != recordComplete && !s.eof:
 		return header{}, fileErrorf("the header on line %d is longer than %d bytes", s.line, len(data))
 	}
-	s.line += bytes.Count(data[i:end], newline)
-	s.tail = data[end:]
 	columns := make([]string, len(fields))
 	for j, f := range fields {
 		columns[j] = oneLine(string(f.text(data)))
 	}
+	if allNumbers(columns) {
+		return header{}, fileErrorf("line %d has numbers only, but the first line must be a header with the names of the columns: "+
+			"add one above it; if these are the names, put a letter into one of them", s.line)
+	}
+	s.line += bytes.Count(data[i:end], newline)
+	s.tail = data[end:]
 	return newHeader(columns, o)
 }
 
@@ -135,13 +140,25 @@ func indexHint(column int) string {
 
 // headerHint is for a file that starts with data, and for one with another separator.
 func headerHint(columns []string) string {
-	if len(columns) == 1 {
+	switch {
+	case len(columns) == 1:
 		return "; columns are separated by commas, semicolons or tabs"
+	case slices.ContainsFunc(columns, isNumeric):
+		return "; if the first line is a row of data, add a header with the names of the columns above it"
 	}
-	for _, c := range columns {
-		if _, err := strconv.ParseFloat(c, 64); err != nil {
-			return ""
-		}
-	}
-	return "; is the header missing?"
+	return ""
+}
+
+// allNumbers tells data from a header. A field without text, as a separator at the end of a line makes,
+// is neither.
+func allNumbers(columns []string) bool {
+	return slices.ContainsFunc(columns, isNumeric) &&
+		!slices.ContainsFunc(columns, func(c string) bool { return c != "" && !isNumeric(c) })
+}
+
+// isNumeric reports whether a column's name is what data have: a number, with whatever sign before its
+// fraction, or NaN.
+func isNumeric(name string) bool {
+	_, err := strconv.ParseFloat(strings.Replace(name, ",", ".", 1), 64)
+	return err == nil
 }
