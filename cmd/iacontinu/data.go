@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"iacontinu/cmd/internal/service"
@@ -21,7 +20,11 @@ const maxBadRowsShown = 20
 func importCSV(c *call, args []string) error {
 	target := c.flags.String("target", "", "name of the column to predict; it must hold two different values")
 	name := c.flags.String("name", "", "name shown in the catalogue (the file's name)")
-	ignore := c.flags.String("ignore", "", "names of columns to leave out, separated by commas")
+	var ignore []string
+	c.flags.Func("ignore", "`names` of columns to leave out, separated by commas; once more for each name that has a comma itself", func(names string) error {
+		ignore = append(ignore, names)
+		return nil
+	})
 	decimal := c.flags.String("decimal", "", `what stands before the fraction of numbers, "." or ","; left out: found out from the file`)
 	skipBad := c.flags.Bool("skip-bad", false, "leave bad rows out and list them, instead of refusing the file")
 	files, err := c.parse(args, 1, 1)
@@ -54,7 +57,7 @@ func importCSV(c *call, args []string) error {
 		started := time.Now()
 		shown := newProgress(c.err, "read", info.Size())
 		set, report, err := p.Datasets.Import(c.ctx, io.TeeReader(file, shown), datasets.ImportSpec{
-			Name: *name, Target: *target, Ignore: splitList(*ignore), SkipBad: *skipBad, Decimal: sign,
+			Name: *name, Target: *target, Ignore: ignore, SkipBad: *skipBad, Decimal: sign,
 		})
 		shown.end()
 		if err != nil {
@@ -89,16 +92,6 @@ func decimalSign(text string) (byte, error) {
 		return text[0], nil
 	}
 	return 0, fmt.Errorf(`--decimal must be "." or ",", not %q: %w`, text, errUsage)
-}
-
-func splitList(text string) []string {
-	var names []string
-	for name := range strings.SplitSeq(text, ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			names = append(names, name)
-		}
-	}
-	return names
 }
 
 // generate makes a dataset of generated rows.

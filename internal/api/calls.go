@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 )
 
 func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
@@ -164,7 +163,7 @@ func (c *Client) Import(ctx context.Context, file io.Reader, u Upload) (ImportRe
 		query.Set("name", u.Name)
 	}
 	if len(u.Ignore) > 0 {
-		query.Set("ignore", strings.Join(u.Ignore, ","))
+		query["ignore"] = u.Ignore
 	}
 	if u.Decimal != "" {
 		query.Set("decimal", u.Decimal)

@@ -51,7 +51,7 @@ func (s *Server) uploadOp() huma.Operation {
 	op.Parameters = []*huma.Param{
 		{Name: "target", In: "query", Schema: text, Description: "The column that is predicted; required, here or in the form"},
 		{Name: "name", In: "query", Schema: text, Description: "Shown in the catalogue"},
-		{Name: "ignore", In: "query", Schema: text, Description: "Names of columns to leave out, separated by commas"},
+		{Name: "ignore", In: "query", Schema: text, Description: "Names of columns to leave out, separated by commas; given once more for each name that has a comma itself"},
 		{Name: "decimal", In: "query", Schema: text, Description: "What stands before the fraction of numbers, \".\" or \",\"; left out, it is found out from the file"},
 		{Name: "skip_bad", In: "query", Schema: yes, Description: "Leave bad rows out and report them"},
 	}

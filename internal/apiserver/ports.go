@@ -86,7 +86,7 @@ type Generate struct {
 // Import says how to read an uploaded file.
 type Import struct {
 	Name, Target string
-	Ignore       []string // columns to leave out
+	Ignore       []string // columns to leave out, each one or several separated by commas
 	SkipBad      bool
 	Decimal      byte // before the fraction of numbers, a point or a comma; 0: found out
 }

@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -25,6 +26,9 @@ const (
 
 // multipartRoom is what a form may add to its file, in bytes.
 const multipartRoom = 1 << 20
+
+// maxIgnored is how often a form may have the field ignore, each time with several names.
+const maxIgnored = 100
 
 // upload takes a file of comma- or semicolon-separated values as it comes, without keeping it in
 // memory: as the body, or as the part "file" of a form.
@@ -80,10 +84,7 @@ func (s *Server) importFile(r *http.Request) (ml.Dataset, ImportReport, error) {
 	if r.ContentLength > api.MaxUpload+multipartRoom {
 		return ml.Dataset{}, ImportReport{}, tooLarge(api.MaxUpload)
 	}
-	fields := map[string]string{}
-	for name := range r.URL.Query() {
-		fields[name] = r.URL.Query().Get(name)
-	}
+	fields := r.URL.Query()
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	file, where := io.Reader(r.Body), "query"
 	switch {
@@ -104,18 +105,13 @@ func (s *Server) importFile(r *http.Request) (ml.Dataset, ImportReport, error) {
 }
 
 // importSpec reads the fields that say how to read the file.
-func importSpec(fields map[string]string, where string) (Import, error) {
+func importSpec(fields url.Values, where string) (Import, error) {
 	const most = 200
 	var wrong []ml.FieldError
 	i := Import{
-		Name: path.Base(strings.ReplaceAll(fields["name"], `\`, "/")), Target: fields["target"],
+		Name: path.Base(strings.ReplaceAll(fields.Get("name"), `\`, "/")), Target: fields.Get("target"), Ignore: fields["ignore"],
 	}
-	for name := range strings.SplitSeq(fields["ignore"], ",") {
-		if name = strings.TrimSpace(name); name != "" {
-			i.Ignore = append(i.Ignore, name)
-		}
-	}
-	if fields["name"] == "" {
+	if fields.Get("name") == "" {
 		i.Name = ""
 	}
 	switch {
@@ -131,13 +127,13 @@ func importSpec(fields map[string]string, where string) (Import, error) {
 	if fault := ml.NameFault(i.Name); fault != "" {
 		wrong = append(wrong, ml.FieldError{Location: where + ".name", Message: fault})
 	}
-	if given := fields["skip_bad"]; given != "" {
+	if given := fields.Get("skip_bad"); given != "" {
 		var err error
 		if i.SkipBad, err = strconv.ParseBool(given); err != nil {
 			wrong = append(wrong, ml.FieldError{Location: where + ".skip_bad", Message: "must be true or false", Value: given})
 		}
 	}
-	switch given := fields["decimal"]; given {
+	switch given := fields.Get("decimal"); given {
 	case "":
 	case ".", ",":
 		i.Decimal = given[0]
@@ -151,7 +147,7 @@ func importSpec(fields map[string]string, where string) (Import, error) {
 }
 
 // formFile reads a form up to its file, which it returns. The other fields are added to those given.
-func formFile(r *http.Request, fields map[string]string) (io.Reader, error) {
+func formFile(r *http.Request, fields url.Values) (io.Reader, error) {
 	form, err := r.MultipartReader()
 	if err != nil {
 		return nil, badForm(err)
@@ -166,8 +162,8 @@ func formFile(r *http.Request, fields map[string]string) (io.Reader, error) {
 		}
 		name := part.FormName()
 		if name == "file" {
-			if fields["name"] == "" {
-				fields["name"] = part.FileName()
+			if fields.Get("name") == "" {
+				fields.Set("name", part.FileName())
 			}
 			return &lastFile{part: part, form: form}, nil
 		}
@@ -177,7 +173,12 @@ func formFile(r *http.Request, fields map[string]string) (io.Reader, error) {
 			if err != nil {
 				return nil, badForm(err)
 			}
-			fields[name] = string(value)
+			if name != "ignore" {
+				fields.Del(name)
+			}
+			if fields.Add(name, string(value)); len(fields[name]) > maxIgnored {
+				return nil, invalidBody(ml.FieldError{Location: "body." + name, Message: fmt.Sprintf("must come at most %d times", maxIgnored)})
+			}
 		}
 	}
 }

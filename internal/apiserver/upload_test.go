@@ -84,13 +84,14 @@ func TestUploadForms(t *testing.T) {
 		want        Import
 		wrong       string // location
 	}{
-		{"fields first", "", []string{"target", "y", "skip_bad", "true", "name", "mine", "ignore", "id, when,", "file", "@" + csv}, Import{Name: "mine", Target: "y", Ignore: []string{"id", "when"}, SkipBad: true}, ""},
+		{"fields first", "", []string{"target", "y", "skip_bad", "true", "name", "mine", "ignore", "id, when", "ignore", "Name, first", "file", "@" + csv}, Import{Name: "mine", Target: "y", Ignore: []string{"id, when", "Name, first"}, SkipBad: true}, ""},
 		{"name of the file", "", []string{"target", "y", "file", "@" + csv}, Import{Name: "real.csv", Target: "y"}, ""},
 		{"fields in the query", "?target=y", []string{"file", "@" + csv}, Import{Name: "real.csv", Target: "y"}, ""},
 		{"other fields anywhere", "?target=y", []string{"note", "x", "file", "@" + csv, "submit", "go"}, Import{Name: "real.csv", Target: "y"}, ""},
 		{"target after the file", "?target=y", []string{"file", "@" + csv, "target", "a"}, Import{}, "body.target"},
 		{"two files", "?target=y", []string{"file", "@" + csv, "file", "@" + csv}, Import{}, "body.file"},
 		{"no target", "", []string{"file", "@" + csv}, Import{}, "body.target"},
+		{"too many to ignore", "?target=y", append(slices.Repeat([]string{"ignore", "a"}, 101), "file", "@"+csv), Import{}, "body.ignore"},
 		{"no file", "?target=y", []string{"note", "x"}, Import{}, "body.file"},
 		{"a name of two lines", "?target=y", []string{"name", "a\nb", "file", "@" + csv}, Import{}, "body.name"},
 		{"a name that turns the text around", "?target=y", []string{"name", "a\u202eb", "file", "@" + csv}, Import{}, "body.name"},

@@ -17,7 +17,7 @@ type ImportSpec struct {
 	Name string
 	// Target is the name of the column with the two classes. Required.
 	Target string
-	// Ignore names columns to leave out; all others are features.
+	// Ignore names columns to leave out, one each or several separated by commas; all others are features.
 	Ignore []string
 	// SkipBad leaves bad rows out; else the first one is an error.
 	SkipBad bool

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"runtime"
-	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +15,8 @@ import (
 type CSVOptions struct {
 	// Target is the name of the column with the classes. Required.
 	Target string
-	// Ignore names columns to leave out. Every other column is a feature.
+	// Ignore names columns to leave out: each is the name of one, commas and all, or several separated by
+	// commas. Every other column is a feature.
 	Ignore []string
 	// Decimal is what stands between the whole and the fraction of a number, a point or a comma. 0 finds
 	// it out: a point, unless the first rows of a file that no comma separates tell of commas.
@@ -60,11 +60,6 @@ func (o CSVOptions) validate() error {
 	case o.Parsers < 1:
 		return errors.New("tabular: CSVOptions.Parsers must be at least 1")
 	}
-	for _, name := range o.Ignore {
-		if name == o.Target {
-			return fileErrorf("the target %s can't be left out", quote(name))
-		}
-	}
 	return nil
 }
 
@@ -92,10 +87,7 @@ type CSV struct {
 // *FileError says what is wrong with the header; others come from r.
 func OpenCSV(r io.Reader, o CSVOptions) (*CSV, error) {
 	o = o.withDefaults()
-	o.Target, o.Ignore = oneLine(o.Target), slices.Clone(o.Ignore)
-	for i, name := range o.Ignore {
-		o.Ignore[i] = oneLine(name)
-	}
+	o.Target = oneLine(o.Target)
 	if err := o.validate(); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -225,6 +226,19 @@ func TestReadCSVOfASpreadsheet(t *testing.T) {
 	}
 }
 
+func TestReadCSVLeavesColumnsOut(t *testing.T) {
+	t.Parallel()
+	const text = "\"Name, first\",id,\"the\n day\",a,b,unnamed6,y\nx,7,mon,1,,,no\ny,8,tue,2,,,yes\n"
+	for _, ignore := range [][]string{
+		{"Name, first", "id, the day,b ,unnamed6,"}, {"id", "Name, first", "the\nday", "b", "unnamed6"},
+	} {
+		got, err := readAll(text, CSVOptions{Ignore: ignore})
+		if err != nil || !slices.Equal(got.Names, []string{"a"}) || len(got.Target) != 2 {
+			t.Errorf("without %q: %+v, %v", ignore, got, err)
+		}
+	}
+}
+
 func TestReadCSVFileErrors(t *testing.T) {
 	t.Parallel()
 	many := strings.Repeat("c,", 60)
@@ -237,7 +251,7 @@ func TestReadCSVFileErrors(t *testing.T) {
 		{name: "no rows", text: "a,y\n", want: "a header and no rows"},
 		{name: "no rows, no line end", text: "a,y", want: "a header and no rows"},
 		{name: "duplicate", text: "a,b,a,y\n", want: `columns 1 and 3 have the same name: "a"`},
-		{name: "nameless", text: "a,,y\n", want: "column 2 has no name; name it, or"},
+		{name: "nameless", text: "a,,y\n", want: "column 2 has no name; delete it from the file (maybe each line ends in a separator), or name it unnamed2 in the header and leave it out by --ignore unnamed2 ("},
 		{name: "index", text: ",a,y\n", want: "column 1 has no name; if it holds row numbers"},
 		{name: "missing target", text: "a,b,c\n", want: `there is no column "y"; the columns are "a", "b", "c"`},
 		{name: "bars", text: "a|b|y\n1|2|no\n", want: "separated by commas, semicolons or tabs"},
@@ -258,7 +272,8 @@ func TestReadCSVFileErrors(t *testing.T) {
 		{name: "header quote", text: "a\"b,y\n", want: "a quote in the wrong place"},
 		{name: "open header", text: "\"a,y\n1,2\n", want: "never closed"},
 		{name: "text column", text: "id,a,y\nx1,1,no\nx2,2,yes\n", want: `line 2, column "id": not a number: "x1"; columns that are no features are left out by --ignore id (`},
-		{name: "text columns", text: "the id,a,\"the\n day\",y\nx1,1,2026-01-02,no\n", want: `left out by --ignore "the id,the day" (`},
+		{name: "text columns", text: "the id,a,\"the\n day\",y\nx1,1,2026-01-02,no\n", want: `left out by --ignore 'the id,the day' (`},
+		{name: "text columns with commas", text: "\"Name, first\",a,b,\"it's\",y\nx1,1,q,w,no\n", want: `left out by --ignore 'Name, first' --ignore 'b,it'\''s' (`},
 		{name: "empty feature", text: "a,b,y\n,1,no\n", want: `line 2, column "a": empty`},
 		{name: "only bad rows", text: "id,y\nx1,no\nx2,yes\n", want: `none of the 2 rows is good; the first: line 2, column "id"`, options: CSVOptions{SkipBad: true}},
 		{name: "open quote", text: "a,b,y\n1,2,no\n1,\"2\n,yes\n3,4,yes\n", want: "the quotes that open on line 3 are never closed", options: CSVOptions{SkipBad: true, Ignore: []string{"b"}}},

@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -95,6 +96,10 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 	if len(columns) > o.MaxColumns {
 		return header{}, fileErrorf("the file has %d columns, at most %d are possible", len(columns), o.MaxColumns)
 	}
+	ignore := ignored(o.Ignore, columns)
+	if slices.Contains(ignore, o.Target) {
+		return header{}, fileErrorf("the target %s can't be left out", quote(o.Target))
+	}
 	h := header{columns: columns, slots: make([]int, len(columns))}
 	first := make(map[string]int, len(columns))
 	for j, name := range columns {
@@ -112,14 +117,14 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 		switch {
 		case name == o.Target:
 			h.slots[j] = slotTarget
-		case slices.Contains(o.Ignore, name):
+		case slices.Contains(ignore, name):
 			h.slots[j] = slotIgnore
 		default:
 			h.slots[j] = len(h.features)
 			h.features = append(h.features, name)
 		}
 	}
-	for _, name := range append([]string{o.Target}, o.Ignore...) {
+	for _, name := range append([]string{o.Target}, ignore...) {
 		if _, ok := first[name]; !ok {
 			return header{}, fileErrorf("there is no column %s; the columns are %s%s", quote(name), list(columns), headerHint(columns))
 		}
@@ -130,12 +135,30 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 	return h, nil
 }
 
+// ignored are the columns to leave out. What is the name of a column is taken whole, even with a comma.
+func ignored(given, columns []string) []string {
+	var names []string
+	for _, g := range given {
+		if slices.Contains(columns, oneLine(g)) {
+			names = append(names, oneLine(g))
+			continue
+		}
+		for name := range strings.SplitSeq(g, ",") {
+			if name = oneLine(name); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
 // indexHint says what to do about a nameless column; the first is the one that pandas writes by default.
 func indexHint(column int) string {
+	hint := "if it holds row numbers, write the file without them (in pandas: index=False)"
 	if column > 0 {
-		return "; name it, or delete it from the file"
+		hint = "delete it from the file (maybe each line ends in a separator)"
 	}
-	return "; if it holds row numbers, write the file without them (in pandas: index=False)"
+	return fmt.Sprintf("; %s, or name it unnamed%d in the header and leave it out by --ignore unnamed%[2]d (ignore=... over HTTP)", hint, column+1)
 }
 
 // headerHint is for a file that starts with data, and for one with another separator.

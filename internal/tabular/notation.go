@@ -128,18 +128,34 @@ func (p *parser) textColumns(b *block) []string {
 	return names
 }
 
-// ignoreHint says how columns that are no numbers are left out.
+// ignoreHint says how columns that are no numbers are left out, as a shell takes it. A name with a comma
+// must stand alone.
 func ignoreHint(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	all := strings.Join(names, ",")
-	if strings.ContainsFunc(all, func(r rune) bool {
+	var plain, flags []string
+	for _, name := range names {
+		if strings.Contains(name, ",") {
+			flags = append(flags, "--ignore "+shellWord(name))
+		} else {
+			plain = append(plain, name)
+		}
+	}
+	if plain != nil {
+		flags = append(flags, "--ignore "+shellWord(strings.Join(plain, ",")))
+	}
+	return fmt.Sprintf("; columns that are no features are left out by %s (ignore=... over HTTP)", strings.Join(flags, " "))
+}
+
+// shellWord is text as one word of a command line.
+func shellWord(text string) string {
+	if strings.ContainsFunc(text, func(r rune) bool {
 		return r != ',' && r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsDigit(r)
 	}) {
-		all = strconv.Quote(all)
+		return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 	}
-	return fmt.Sprintf("; columns that are no features are left out by --ignore %s (ignore=... over HTTP)", all)
+	return text
 }
 
 // oneLine is text with one blank for each run of blanks and of what can't be printed: line ends, control
