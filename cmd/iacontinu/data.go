@@ -75,6 +75,9 @@ func importCSV(c *call, args []string) error {
 		fmt.Fprintf(c.out, "dataset %d: %d rows of %d features from %s in %s\n", set.ID, set.Samples, len(set.Schema.Features), *name, time.Since(started).Round(time.Millisecond))
 		fmt.Fprintf(c.out, "  target %s: 0 is %q (%d rows), 1 is %q (%d rows)\n", set.Schema.Target,
 			set.Schema.Classes[0], set.ClassCounts[0], set.Schema.Classes[1], set.ClassCounts[1])
+		if report.CopyOf != 0 {
+			fmt.Fprintf(c.out, "  the same rows are there already, as dataset %d; training takes them once (DELETE /datasets/%d removes this copy)\n", report.CopyOf, set.ID)
+		}
 		if report.DecimalCommas {
 			fmt.Fprintln(c.out, "  numbers were read with decimal commas (--decimal . if the comma means something else)")
 		}

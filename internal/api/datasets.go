@@ -52,6 +52,7 @@ type ImportResponse struct {
 	Rows     int      `json:"rows" doc:"Rows of data in the file, good and bad"`
 	BadCount int      `json:"bad_count" doc:"Rows left out (only with skip_bad)"`
 	Bad      []BadRow `json:"bad" doc:"The first bad rows"`
+	CopyOf   int64    `json:"copy_of,omitempty" doc:"The oldest dataset that held the same rows already; training on several datasets uses them once"`
 }
 
 // BadRow is a row of a file that can't be used.

@@ -96,6 +96,7 @@ type ImportReport struct {
 	Rows     int // good and bad
 	BadCount int
 	Bad      []api.BadRow // the first ones
+	CopyOf   int64        // the oldest dataset that held the same rows already; 0: none did
 }
 
 // queue takes retrainings and knows how they stand.

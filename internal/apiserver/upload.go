@@ -54,7 +54,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Location", api.DatasetPath(d.ID))
 	s.writeJSON(w, r, http.StatusCreated, "application/json", api.ImportResponse{
-		Dataset: datasetOf(d), Rows: report.Rows, BadCount: report.BadCount, Bad: list(report.Bad),
+		Dataset: datasetOf(d), Rows: report.Rows, BadCount: report.BadCount, Bad: list(report.Bad), CopyOf: report.CopyOf,
 	})
 }
 

@@ -53,7 +53,7 @@ func form(t *testing.T, fields ...string) (body, header string) {
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.report = ImportReport{Rows: 3, BadCount: 1, Bad: []api.BadRow{{Line: 4, Column: "a", Reason: "is no number"}}}
+	b.report = ImportReport{Rows: 3, BadCount: 1, Bad: []api.BadRow{{Line: 4, Column: "a", Reason: "is no number"}}, CopyOf: 3}
 	got, err := b.client(t, "user").Import(t.Context(), strings.NewReader(csv), api.Upload{Name: "dir/real.csv", Target: "y", SkipBad: true})
 	if err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func TestUpload(t *testing.T) {
 			GenerationID: 8, SamplesCount: 2, CreatedAt: testNow, Source: "imported", Name: "real.csv", Features: []string{"a"},
 			Target: "y", Classes: []string{"no", "yes"}, ClassCounts: []int{0, 0},
 		},
-		Rows: 3, BadCount: 1, Bad: []api.BadRow{{Line: 4, Column: "a", Reason: "is no number"}},
+		Rows: 3, BadCount: 1, Bad: []api.BadRow{{Line: 4, Column: "a", Reason: "is no number"}}, CopyOf: 3,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)

@@ -30,8 +30,11 @@ type builds interface {
 
 // lookups is the part of the store that finds datasets and their rows.
 type lookups interface {
-	// Dataset and DatasetByJob have ml.CodeNotFound; the first knows ready datasets only.
+	// Dataset, DatasetByFingerprint and DatasetByJob have ml.CodeNotFound; only the last knows datasets
+	// that are not ready.
 	Dataset(ctx context.Context, id int64) (ml.Dataset, error)
+	// DatasetByFingerprint is the oldest one of that schema and those rows.
+	DatasetByFingerprint(ctx context.Context, schemaKey, fingerprint string) (ml.Dataset, error)
 	DatasetByJob(ctx context.Context, jobID int64) (ml.Dataset, error)
 	BuildingDatasets(ctx context.Context) ([]ml.Dataset, error)
 	NewestDatasets(ctx context.Context, schemaKey string, limit int) ([]ml.Dataset, error)

@@ -144,6 +144,12 @@ func (f *fake) Dataset(_ context.Context, id int64) (ml.Dataset, error) {
 	return f.find(fmt.Sprint(id), func(d ml.Dataset) bool { return d.ID == id && d.State == ml.DatasetReady })
 }
 
+func (f *fake) DatasetByFingerprint(_ context.Context, key, fingerprint string) (ml.Dataset, error) {
+	return f.find("of these rows", func(d ml.Dataset) bool {
+		return d.State == ml.DatasetReady && d.Schema.Key() == key && d.Fingerprint == fingerprint
+	})
+}
+
 func (f *fake) DatasetByJob(_ context.Context, job int64) (ml.Dataset, error) {
 	return f.find("of the job", func(d ml.Dataset) bool { return d.JobID == job })
 }

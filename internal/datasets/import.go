@@ -33,6 +33,8 @@ type ImportReport struct {
 	BadCount int
 	// DecimalCommas tells that numbers were read with a comma before the fraction.
 	DecimalCommas bool
+	// CopyOf is the oldest dataset that held the same rows already, 0 if none did.
+	CopyOf int64
 }
 
 // Import makes a dataset of a CSV file with a header, k numeric features and a target of two
@@ -105,6 +107,9 @@ func (d *Datasets) load(ctx context.Context, r io.Reader, spec ImportSpec, ds *m
 	if ds.Schema.Classes != read.Classes {
 		ds.ClassCounts = [2]int{counts[1], counts[0]}
 	}
+	if report.CopyOf, err = d.holder(ctx, ds.Schema, fingerprint.Sum(tabular.Schema(ds.Schema), read.Classes)); err != nil {
+		return report, err
+	}
 	if ds.ID, err = d.o.Catalogue.BeginDataset(ctx, *ds); err != nil {
 		return report, stored(err)
 	}
@@ -125,6 +130,15 @@ func (d *Datasets) schema(ctx context.Context, features []string, target string,
 		return other, nil
 	}
 	return s, nil
+}
+
+// holder is the dataset that holds the rows of that fingerprint already, 0 if none does.
+func (d *Datasets) holder(ctx context.Context, s ml.Schema, fingerprint string) (id int64, err error) {
+	ds, err := d.o.Catalogue.DatasetByFingerprint(ctx, s.Key(), fingerprint)
+	if ml.CodeOf(err) == ml.CodeNotFound {
+		return 0, nil
+	}
+	return ds.ID, err
 }
 
 // refused gives what is wrong with a file its code, and errors of the disk theirs.

@@ -96,6 +96,30 @@ func TestImportKeepsTheKnownMapping(t *testing.T) {
 	}
 }
 
+func TestImportTellsACopy(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, c := range []struct {
+		name, text string
+		copyOf     int64
+	}{
+		{"first", "a,y\n1,no\n2,yes\n", 0},
+		{"the same, written in another way", "y;note;a\nno;x;1,0\nyes;;2,0\n", 1},
+		{"a third time", "a,y\n1,no\n2,yes\n", 1},
+		{"a row more", "a,y\n1,no\n2,yes\n2,yes\n", 0},
+		{"another label", "a,y\n1,yes\n2,no\n", 0},
+		{"another column", "b,y\n1,no\n2,yes\n", 0},
+	} {
+		spec := ImportSpec{Target: "y"}
+		if strings.Contains(c.text, "note") {
+			spec.Ignore = []string{"note"}
+		}
+		if ds, report := mustImport(t, b, c.text, spec); report.CopyOf != c.copyOf {
+			t.Errorf("%s: dataset %d is told to be a copy of %d, want %d", c.name, ds.ID, report.CopyOf, c.copyOf)
+		}
+	}
+}
+
 // manyLines is a file of n rows with a bad one on each of the lines named.
 func manyLines(n int, bad ...int) string {
 	var s strings.Builder

@@ -141,6 +141,11 @@ func TestImportedData(t *testing.T) {
 		t.Fatalf("retrain prints %q", out)
 	}
 
+	if again := f.must(t, at, "import", sample, "--target", "diagnosis"); strings.Contains(out, "already") ||
+		!strings.Contains(again, fmt.Sprintf("there already, as dataset %d;", id)) {
+		t.Errorf("imported twice: %q, then %q; want the second to name the first", out, again)
+	}
+
 	client := login(t, p.url, "testuser", "test123")
 	info, err := client.ModelInfo(t.Context())
 	if err != nil {

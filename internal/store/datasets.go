@@ -142,6 +142,20 @@ func (s *Store) NewestDatasets(ctx context.Context, schemaKey string, limit int)
 		Order("generation_id DESC").Limit(cmp.Or(limit, defaultLimit)))
 }
 
+// DatasetByFingerprint reads the oldest ready dataset of a schema that holds those rows.
+func (s *Store) DatasetByFingerprint(ctx context.Context, schemaKey, fingerprint string) (ml.Dataset, error) {
+	ds, err := s.datasets(s.read.WithContext(ctx).
+		Where("schema_key = ? AND state = ? AND fingerprint = ?", schemaKey, string(ml.DatasetReady), fingerprint).
+		Order("generation_id").Limit(1))
+	if err == nil && len(ds) == 0 {
+		err = ml.Errorf(ml.CodeNotFound, "there is no dataset of these rows")
+	}
+	if err != nil {
+		return ml.Dataset{}, err
+	}
+	return ds[0], nil
+}
+
 // BuildingDatasets reads the datasets that are not ready: being built, being dropped, or left so by
 // a process that died.
 func (s *Store) BuildingDatasets(ctx context.Context) ([]ml.Dataset, error) {

@@ -189,6 +189,26 @@ func TestDatasetsAreListedNewestFirst(t *testing.T) {
 	}
 }
 
+func TestDatasetByFingerprint(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := setup(t)
+	other := ml.Schema{Features: []string{"a", "b"}, Target: "y"}
+	readyDataset(t, s, ml.Dataset{Schema: other}, columns(2))
+	building, err := s.BeginDataset(ctx, ml.Dataset{Schema: ml.GeneratedSchema()})
+	ok(t, err)
+	key := ml.GeneratedSchema().Key()
+	_, err = s.DatasetByFingerprint(ctx, key, "f")
+	wantCode(t, err, ml.CodeNotFound)
+	_, err = s.DatasetByFingerprint(ctx, key, "") // that of a building one
+	wantCode(t, err, ml.CodeNotFound)
+	oldest := readyDataset(t, s, ml.Dataset{}, columns(2))
+	readyDataset(t, s, ml.Dataset{}, columns(2))
+	if got, err := s.DatasetByFingerprint(ctx, key, "f"); err != nil || got.ID != oldest {
+		t.Errorf("dataset %d, %v; want %d, the oldest, and not %d", got.ID, err, oldest, building)
+	}
+}
+
 func TestDropDataset(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -24,7 +24,7 @@ func (u uploads) Import(ctx context.Context, file io.Reader, i apiserver.Import)
 	set, report, err := u.Datasets.Import(ctx, file, datasets.ImportSpec{
 		Name: i.Name, Target: i.Target, Ignore: i.Ignore, SkipBad: i.SkipBad, Decimal: i.Decimal,
 	})
-	out := apiserver.ImportReport{Rows: report.Rows, BadCount: report.BadCount}
+	out := apiserver.ImportReport{Rows: report.Rows, BadCount: report.BadCount, CopyOf: report.CopyOf}
 	for _, b := range report.Bad {
 		out.Bad = append(out.Bad, api.BadRow{Line: b.Line, Column: b.Column, Reason: b.Reason})
 	}
