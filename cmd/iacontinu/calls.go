@@ -28,6 +28,9 @@ func predict(c *call, args []string) error {
 	if slices.ContainsFunc(args, isHelp) {
 		return flag.ErrHelp
 	}
+	if len(args) > 0 && args[0] == "--" { // as other commands want it before a negative number
+		args = args[1:]
+	}
 	if len(args) == 0 {
 		return fmt.Errorf("no values given: %w", errUsage)
 	}

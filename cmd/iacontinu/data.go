@@ -158,7 +158,7 @@ func migrate(c *call, args []string) error {
 			fmt.Fprintf(c.out, "  taken over: %d users, %d datasets of %d rows, %d predictions, %d trainings, %d checks\n", m.Legacy["users"],
 				m.Legacy["datasets"], m.Legacy["dataset_samples"], m.Legacy["prediction_logs"], m.Legacy["model_training_logs"], m.Legacy["drift_detections"])
 		case m.From == 0:
-			fmt.Fprintf(c.out, "%s: made, at version %d of the schema\n", c.folder.Database, m.To)
+			fmt.Fprintf(c.out, "%s: at version %d of the schema\n", c.folder.Database, m.To)
 		default:
 			fmt.Fprintf(c.out, "%s: from version %d of the schema to version %d\n", c.folder.Database, m.From, m.To)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"iacontinu/internal/api"
@@ -13,6 +14,9 @@ import (
 func describe(err error) string {
 	var b strings.Builder
 	if p := api.AsProblem(err); p != nil {
+		if p.Status == http.StatusUnauthorized { // nobody logs in here: the folder's key signs
+			return "the platform that answers does not take the key of this folder: call this in the platform's folder, or set DATABASE_URL or JWT_SECRET_KEY as the platform has it"
+		}
 		b.WriteString(p.Error())
 		return b.String()
 	}

@@ -31,6 +31,9 @@ type command struct {
 	settings            any // that it reads, for its --help
 }
 
+// synopsis is how the command is typed.
+func (c command) synopsis() string { return strings.TrimSpace("iacontinu " + c.name + " " + c.args) }
+
 func commands() []command {
 	folder, client := &service.Folder{}, &service.ClientConfig{}
 	return []command{
@@ -64,6 +67,9 @@ type call struct {
 var errUsage = errors.New("see --help")
 
 func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
+	if len(args) > 1 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	if len(args) > 0 && args[0] == "up" {
 		return up(args[1:], environ, out, stderr)
 	}
@@ -81,8 +87,7 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	}
 	cmd, rest, ok := find(args)
 	if !ok {
-		fmt.Fprintf(stderr, "iacontinu: no command %q%s; see iacontinu --help\n", strings.Join(args[:min(len(args), 2)], " "), subcommands(args[0]))
-		return boot.ExitUsage
+		return noCommand(args, out, stderr)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -104,7 +109,8 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	case err == nil:
 		return boot.ExitOK
 	case errors.Is(err, errUsage):
-		fmt.Fprintf(stderr, "iacontinu %s: %s; see iacontinu %s --help\n", cmd.name, strings.TrimSuffix(err.Error(), ": "+errUsage.Error()), cmd.name)
+		fmt.Fprintf(stderr, "iacontinu %s: %s\nUsage: %s; more: iacontinu %s --help\n", cmd.name,
+			strings.TrimSuffix(err.Error(), ": "+errUsage.Error()), cmd.synopsis(), cmd.name)
 		return boot.ExitUsage
 	default:
 		fmt.Fprintf(stderr, "iacontinu %s: %v\n", cmd.name, describe(err))
@@ -128,18 +134,25 @@ func find(args []string) (cmd command, rest []string, ok bool) {
 	return command{}, nil, false
 }
 
-// subcommands names the commands that begin with a word.
-func subcommands(word string) string {
-	var names []string
-	for _, c := range commands() {
-		if strings.HasPrefix(c.name, word+" ") {
-			names = append(names, c.name)
+// noCommand answers what is no command: the first word of some, or a misspelt one.
+func noCommand(args []string, out, stderr io.Writer) int {
+	given, there := args[0], slices.DeleteFunc(commands(), func(c command) bool { return !strings.HasPrefix(c.name, args[0]+" ") })
+	names := []string{"up"}
+	if len(there) > 0 {
+		if len(args) > 1 && isHelp(args[1]) {
+			fmt.Fprintf(out, "Usage: iacontinu %s COMMAND [--help]\n\n", args[0])
+			printCommands(out, there)
+			return boot.ExitOK
 		}
+		given, names = strings.Join(args[:min(len(args), 2)], " "), nil
+	} else {
+		there = commands()
 	}
-	if names == nil {
-		return ""
+	for _, c := range there {
+		names = append(names, c.name)
 	}
-	return "; there are: " + strings.Join(names, ", ")
+	fmt.Fprintf(stderr, "iacontinu: there is no command %q, but: %s; see iacontinu --help\n", given, strings.Join(names, ", "))
+	return boot.ExitUsage
 }
 
 // parse reads flags wherever they stand among the arguments and checks how many arguments are left.
@@ -187,6 +200,9 @@ func (c *call) onFolder(work func(p *service.Platform) error) error {
 	if err != nil {
 		return err
 	}
+	if m := p.Store.Migration(); m.From == 0 && m.Legacy == nil {
+		fmt.Fprintf(c.err, "%s was not there, and was made: this is the folder of a new platform now\n", c.folder.Database)
+	}
 	return errors.Join(work(p), p.Close())
 }
 
@@ -194,18 +210,21 @@ func overview(w io.Writer) {
 	fmt.Fprintln(w, "iacontinu keeps one tabular classifier good in production.")
 	fmt.Fprintln(w, "\nUsage: iacontinu COMMAND [--help]")
 	fmt.Fprintln(w)
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "  up\t\trun API, worker and periodic check in one process")
-	for _, c := range commands() {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\n", c.name, c.args, c.summary)
-	}
-	_ = tw.Flush() // a terminal or a pipe: nobody is left to tell
+	printCommands(w, append([]command{{name: "up", summary: "run API, worker and periodic check in one process"}}, commands()...))
 	fmt.Fprintln(w, "\nThe commands work on the folder that DATABASE_URL and MODELS_DIR name, beside a running")
 	fmt.Fprintln(w, "platform or without one; retrain, job and predict ask the platform at API_URL.")
 }
 
+func printCommands(w io.Writer, list []command) {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, c := range list {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", c.name, c.args, c.summary)
+	}
+	_ = tw.Flush() // a terminal or a pipe: nobody is left to tell
+}
+
 func usage(w io.Writer, cmd command, flags *flag.FlagSet) {
-	fmt.Fprintf(w, "Usage: iacontinu %s %s\n\n%s\n", cmd.name, cmd.args, cmd.summary)
+	fmt.Fprintf(w, "Usage: %s\n\n%s\n", cmd.synopsis(), cmd.summary)
 	if hasFlags(flags) {
 		fmt.Fprintln(w)
 		flags.SetOutput(w)

@@ -26,7 +26,7 @@ func retrain(c *call, args []string) error {
 	c.flags.Float64Var(&req.C, "c", 0, "inverse strength of the L2 penalty; 0 means 1")
 	c.flags.BoolVar(&req.Balanced, "balanced", false, "weigh the classes by the inverse of their frequency")
 	c.flags.Uint64Var(&req.Seed, "seed", 0, "seed of the split into training and holdout rows")
-	patience := c.flags.Duration("wait", time.Minute, "how long to wait for the end; the retraining itself goes on")
+	patience := c.flags.Duration("wait", time.Minute, "how long to wait for the end, such as 90s or 5m; the retraining itself goes on")
 	async := c.flags.Bool("async", false, "return at once with the job's number")
 	if _, err := c.parse(args, 0, 0); err != nil {
 		return err

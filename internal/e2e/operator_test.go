@@ -116,6 +116,15 @@ func TestTheOperatorsCommands(t *testing.T) {
 		t.Errorf("the commands left %v behind (%v)", left, err)
 	}
 
+	// Nor do they take another folder's key for a login.
+	another := &folder{dir: t.TempDir(), env: f.env}
+	another.must(t, nil, "generate", "--samples", "10")
+	for _, args := range [][]string{{"retrain"}, {"job", "1"}, {"predict", "1", "2"}} {
+		if _, errs, code := another.run(t, at, "", "iacontinu", args...); code != 1 || strings.Contains(errs, "log in") || !strings.Contains(errs, "platform's folder") {
+			t.Errorf("iacontinu %v in another platform's folder: exit code %d, %q", args, code, errs)
+		}
+	}
+
 	// A backup is a folder that runs.
 	copied := &folder{dir: t.TempDir(), env: f.env}
 	backup := filepath.Join(copied.dir, "backup")

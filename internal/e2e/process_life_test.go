@@ -16,8 +16,8 @@ func TestASecondUpIsRefusedByName(t *testing.T) {
 	f := newFolder(t)
 	first := startUp(t, f)
 	_, errs, code := f.run(t, nil, "", "iacontinu", "up")
-	if code != 1 || !strings.Contains(errs, "runs already") {
-		t.Errorf("a second up: exit code %d, %q; want 1 and that one runs already", code, errs)
+	if code != 1 || strings.Count(errs, "already, as process") != 1 || !strings.Contains(errs, "start this one in another folder") {
+		t.Errorf("a second up: exit code %d, %q; want 1, once that one runs already, and what to do", code, errs)
 	}
 	first.stop(t)
 	startUp(t, f).stop(t) // the place is free again

@@ -69,7 +69,7 @@ func RunFlow(ctx context.Context, c FlowConfig, log *slog.Logger) error {
 func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url string)) error {
 	only, err := presence.Exclusive(c.DataDir(), "up")
 	if ml.CodeOf(err) == ml.CodeConflict {
-		return fmt.Errorf("`iacontinu up` runs already on %s: %w", c.DataDir(), err)
+		return fmt.Errorf("%w: use that one, stop it first, or start this one in another folder", err)
 	}
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: the folder %s can't be used: %w", c.DataDir(), err)

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// typed runs a command line on an empty folder.
+func typed(t *testing.T, line string) (out, errs string, code int) {
+	t.Helper()
+	dir := t.TempDir()
+	environ := []string{
+		"DATABASE_URL=sqlite:" + filepath.Join(dir, "data", "db"), "MODELS_DIR=" + filepath.Join(dir, "models"), "LOGS_DIR=" + dir,
+		"JWT_SECRET_KEY=" + strings.Repeat("k", 32), "API_URL=http://127.0.0.1:1",
+	}
+	var stdout, stderr bytes.Buffer
+	code = run(strings.Fields(line), environ, strings.NewReader("a password\n"), &stdout, &stderr)
+	return stdout.String(), stderr.String(), code
+}
+
+func TestHelpIsWhereItIsLookedFor(t *testing.T) {
+	t.Parallel()
+	for _, line := range []string{"--help", "-h", "help"} {
+		out, errs, code := typed(t, line)
+		if code != 0 || errs != "" || !strings.Contains(out, "  up ") || !strings.Contains(out, "  backup ") {
+			t.Errorf("%s: exit code %d, %q, %q", line, code, out, errs)
+		}
+	}
+	for line, first := range map[string]string{"model": "iacontinu model COMMAND", "up": "iacontinu up"} {
+		for _, l := range []string{line + " --help", line + " -h", "help " + line} {
+			if out, errs, code := typed(t, l); code != 0 || errs != "" || !strings.Contains(out, "Usage: "+first) || strings.Contains(out, "backup") {
+				t.Errorf("%s: exit code %d, %q, %q", l, code, out, errs)
+			}
+		}
+	}
+	for _, c := range commands() {
+		for _, l := range []string{c.name + " --help", c.name + " -h", "help " + c.name, c.name + " x --help"} {
+			if out, errs, code := typed(t, l); code != 0 || errs != "" || !strings.HasPrefix(out, "Usage: "+c.synopsis()+"\n") {
+				t.Errorf("%s: exit code %d, %q, %q", l, code, out, errs)
+			}
+		}
+	}
+}
+
+func TestErrorsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		line string
+		code int
+		says string
+	}{
+		{"model", 2, `there is no command "model", but: model list, model activate, model rollback; see iacontinu --help`},
+		{"model lst 5", 2, `there is no command "model lst", but: model list, model activate, model rollback; see iacontinu --help`},
+		{"predct 1 2", 2, `there is no command "predct", but: up, migrate, user list, user add, user passwd, import, `},
+		{"help predct", 2, `there is no command "predct", but: up, `},
+		{"--foo", 2, `there is no command "--foo", but: up, `},
+		{"job", 2, "an argument is missing\nUsage: iacontinu job NUMBER; more: iacontinu job --help\n"},
+		{"model list x", 2, "unexpected argument \"x\"\nUsage: iacontinu model list [--limit N]; more: "},
+		{"predict", 2, "no values given\nUsage: iacontinu predict VALUE... | NAME=VALUE...; more: "},
+		{"predict --", 2, "no values given\n"},
+		{"predict one", 2, "\"one\" is not a number\nUsage: "},
+		{"predict -- -1 2", 1, "is the platform running? start it with `iacontinu up`, or set API_URL"}, // the values are fine
+		{"model list", 1, "call this in the platform's folder, or set DATABASE_URL"},
+		{"import no.csv --target y", 1, "no.csv: no such file"},
+		{"generate --samples 10", 0, "was not there, and was made: this is the folder of a new platform now\n"},
+	} {
+		_, errs, code := typed(t, tt.line)
+		if code != tt.code || !strings.Contains(errs, tt.says) {
+			t.Errorf("%s: exit code %d, %q; want %d and %q", tt.line, code, errs, tt.code, tt.says)
+		}
+	}
+}
