@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,8 +64,8 @@ func values(args []string) (positions []float64, names map[string]float64, err e
 			text = a
 		}
 		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%q is not a number: %w", a, errUsage)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil, nil, fmt.Errorf("%q is not a finite number: %w", a, errUsage)
 		}
 		if named {
 			if names == nil {

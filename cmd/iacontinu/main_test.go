@@ -60,7 +60,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"model list x", 2, "unexpected argument \"x\"\nUsage: iacontinu model list [--limit N]; more: "},
 		{"predict", 2, "no values given\nUsage: iacontinu predict VALUE... | NAME=VALUE...; more: "},
 		{"predict --", 2, "no values given\n"},
-		{"predict one", 2, "\"one\" is not a number\nUsage: "},
+		{"predict one", 2, "\"one\" is not a finite number\nUsage: "},
+		{"predict 1 nan", 2, "\"nan\" is not a finite number\n"},
+		{"predict 1e999 1", 2, "\"1e999\" is not a finite number\n"},
 		{"predict -- -1 2", 1, "is the platform running? start it with `iacontinu up`, or set API_URL"}, // the values are fine
 		{"model list", 1, "call this in the platform's folder, or set DATABASE_URL"},
 		{"import no.csv --target y", 1, "no.csv: no such file"},
