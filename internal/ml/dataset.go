@@ -1,6 +1,7 @@
 package ml
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -62,4 +63,20 @@ type Dataset struct {
 	JobID int64
 	// Builder is the process that writes the dataset while it is building.
 	Builder string
+}
+
+// WithoutCopies keeps the oldest of datasets that hold the same rows: a file that was imported twice
+// would have its rows in the training set and, the same, in the holdout that judges it, and pass for
+// new data. Of the oldest it is known which versions were trained on it.
+func WithoutCopies(newestFirst []Dataset) []Dataset {
+	seen := map[string]bool{}
+	var kept []Dataset
+	for _, ds := range slices.Backward(newestFirst) {
+		if ds.Fingerprint == "" || !seen[ds.Fingerprint] {
+			kept = append(kept, ds)
+		}
+		seen[ds.Fingerprint] = true
+	}
+	slices.Reverse(kept)
+	return kept
 }

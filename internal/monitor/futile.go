@@ -37,18 +37,24 @@ func (c *check) lastForDrift() (ml.Version, bool) {
 	return v, v.Name == c.version.Name || v.Status == ml.VersionRejected && c.version.ActivatedAt.Before(v.CreatedAt)
 }
 
-// newData reports whether there is a dataset of the active schema that a version was not trained on, and
-// that no retraining drew for itself. If that can't be told, there is.
+// maxDatasets is how many datasets back new data is looked for, and what it may be a copy of: as many as
+// a retraining considers.
+const maxDatasets = 1000
+
+// newData reports whether there is a dataset of the active schema that came after those a version was
+// trained on, that is no copy of an older one, which a retraining would leave out, and that no retraining
+// drew for itself. If that can't be told, there is.
 func (c *check) newData(ctx context.Context, v ml.Version) bool {
 	if len(v.DatasetIDs) == 0 {
 		return true
 	}
-	sets, err := c.opt.NewestDatasets(ctx, c.version.Schema.Key(), 1)
+	sets, err := c.opt.NewestDatasets(ctx, c.version.Schema.Key(), maxDatasets)
 	if err != nil {
-		c.failed("read the newest dataset", err)
+		c.failed("read the newest datasets", err)
 		return true
 	}
-	return len(sets) > 0 && sets[0].JobID == 0 && sets[0].ID > slices.Max(v.DatasetIDs)
+	newest := slices.Max(v.DatasetIDs) // the retention may have removed it
+	return slices.ContainsFunc(ml.WithoutCopies(sets), func(ds ml.Dataset) bool { return ds.JobID == 0 && ds.ID > newest })
 }
 
 // eased reports whether the drift is less than at the check that had the version trained, or was gone

@@ -23,7 +23,7 @@ func drifting(t *testing.T, schema ml.Schema, o Options) *bundle {
 	b := statistical(t, o)
 	b.store.active.Schema, b.store.active.DatasetIDs = schema, []int64{4}
 	b.store.versions = []ml.Version{*b.store.active}
-	b.store.sets = []ml.Dataset{{ID: 4}}
+	b.store.sets = []ml.Dataset{{ID: 4, Fingerprint: "f4"}}
 	b.store.predict(1, "v1", 500, -1, 0)
 	return b
 }
@@ -104,6 +104,18 @@ func TestWhatMakesRetrainingWorthwhile(t *testing.T) {
 		{"nothing, drawn", ml.GeneratedSchema(), func(*bundle) {}, true},
 		{"a dataset of a person", ml.GeneratedSchema(), func(b *bundle) { b.store.sets = append(b.store.sets, ml.Dataset{ID: 6}) }, false},
 		{"the dataset that a job drew", ml.GeneratedSchema(), func(b *bundle) { b.store.sets = append(b.store.sets, ml.Dataset{ID: 6, JobID: 9}) }, true},
+		{"a dataset of a person, before one that a job drew", ml.GeneratedSchema(), func(b *bundle) {
+			b.store.sets = append(b.store.sets, ml.Dataset{ID: 6}, ml.Dataset{ID: 7, JobID: 9})
+		}, false},
+		{"the same file again", flowers(), func(b *bundle) {
+			b.store.sets = append(b.store.sets, ml.Dataset{ID: 6, Fingerprint: "f4"})
+		}, true},
+		{"the same file again, and the newest of the version's datasets removed", flowers(), func(b *bundle) {
+			b.store.sets = []ml.Dataset{b.store.sets[0], {ID: 6, Fingerprint: "f4"}}
+		}, true},
+		{"another file twice", flowers(), func(b *bundle) {
+			b.store.sets = append(b.store.sets, ml.Dataset{ID: 6, Fingerprint: "f6"}, ml.Dataset{ID: 7, Fingerprint: "f6"})
+		}, false},
 		{"unknown datasets", flowers(), func(b *bundle) { b.store.setFail("NewestDatasets", errors.New("locked")) }, false},
 		{"another version by hand", flowers(), func(b *bundle) {
 			b.store.active.Reason, b.store.active.Name = ml.ReasonManual, "v3"

@@ -78,25 +78,9 @@ func (j *job) present(ctx context.Context) ([]ml.Dataset, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list the datasets: %w", err)
 	}
-	return withoutCopies(slices.DeleteFunc(sets, func(ds ml.Dataset) bool {
+	return ml.WithoutCopies(slices.DeleteFunc(sets, func(ds ml.Dataset) bool {
 		return ds.JobID == j.id || j.args.NewestDataset > 0 && ds.ID > j.args.NewestDataset
 	})), nil
-}
-
-// withoutCopies keeps the oldest of datasets that hold the same rows: a file that was imported twice
-// would have its rows in the training set and, the same, in the holdout that judges it. Of the oldest it
-// is known which versions were trained on it.
-func withoutCopies(newestFirst []ml.Dataset) []ml.Dataset {
-	seen := map[string]bool{}
-	var kept []ml.Dataset
-	for _, ds := range slices.Backward(newestFirst) {
-		if ds.Fingerprint == "" || !seen[ds.Fingerprint] {
-			kept = append(kept, ds)
-		}
-		seen[ds.Fingerprint] = true
-	}
-	slices.Reverse(kept)
-	return kept
 }
 
 // canTrain reports whether there are rows enough, of both classes.
