@@ -15,34 +15,39 @@ import (
 
 func TestPermanentErrorIsTold(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
-	id := b.enqueueRetrain(t, ml.RetrainArgs{RequestedBy: "ann"})
-	told := make(chan error, 2)
-	stop := work(t, b.q, Handlers{
-		Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error {
-			return ml.Errorf(ml.CodeUnprocessed, "dataset 4 has one class: %w", errors.New("secret cause"))
-		},
-		RetrainFailed: func(_ context.Context, _ int64, _ ml.RetrainArgs, err error) error {
-			told <- err
-			return nil
-		},
-	})
-	if err := receive(t, told, "RetrainFailed"); err == nil {
-		t.Error("RetrainFailed was called without an error")
-	}
-	mustStop(t, stop)
-	job := b.job(t, id)
-	if job.State != ml.JobFailed || job.ErrorCode != ml.CodeUnprocessed || !strings.HasPrefix(job.Error, "dataset 4 has one class") {
-		t.Errorf("job %+v, want failed, unprocessable, with the message", job)
-	}
-	if job.Attempt != 1 || job.RequestedBy != "ann" || job.FinishedAt.IsZero() {
-		t.Errorf("job %+v, want one attempt, asked for by ann, finished", job)
-	}
-	if n := testutil.ToFloat64(b.q.metrics.failures.WithLabelValues("retrain", "true")); n != 1 {
-		t.Errorf("%v final failures counted, want 1", n)
-	}
-	if len(told) != 0 {
-		t.Error("RetrainFailed was called twice")
+	for _, code := range []ml.Code{ml.CodeUnprocessed, ml.CodeNotFound, ml.CodeNotWritable} {
+		t.Run(string(code), func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			id := b.enqueueRetrain(t, ml.RetrainArgs{RequestedBy: "ann"})
+			told := make(chan error, 2)
+			stop := work(t, b.q, Handlers{
+				Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error {
+					return ml.Errorf(code, "dataset 4 has one class: %w", errors.New("secret cause"))
+				},
+				RetrainFailed: func(_ context.Context, _ int64, _ ml.RetrainArgs, err error) error {
+					told <- err
+					return nil
+				},
+			})
+			if err := receive(t, told, "RetrainFailed"); err == nil {
+				t.Error("RetrainFailed was called without an error")
+			}
+			mustStop(t, stop)
+			job := b.job(t, id)
+			if job.State != ml.JobFailed || job.ErrorCode != code || !strings.HasPrefix(job.Error, "dataset 4 has one class") {
+				t.Errorf("job %+v, want failed, %s, with the message", job, code)
+			}
+			if job.Attempt != 1 || job.RequestedBy != "ann" || job.FinishedAt.IsZero() {
+				t.Errorf("job %+v, want one attempt, asked for by ann, finished", job)
+			}
+			if n := testutil.ToFloat64(b.q.metrics.failures.WithLabelValues("retrain", "true")); n != 1 {
+				t.Errorf("%v final failures counted, want 1", n)
+			}
+			if len(told) != 0 {
+				t.Error("RetrainFailed was called twice")
+			}
+		})
 	}
 }
 
