@@ -21,6 +21,8 @@ const (
 	// notifyGiveUp is how old a message may become. A message about last week helps nobody.
 	notifyGiveUp  = 72 * time.Hour
 	notifyBackoff = 30 * time.Second
+	// tellTimeout bounds the telling of a failed retraining: less than the time that jobs have to end.
+	tellTimeout = 5 * time.Second
 )
 
 // worker runs one kind of job.
@@ -65,14 +67,22 @@ func (q *Queue) retrain(ctx context.Context, job *river.Job[ml.RetrainArgs], h H
 	final := permanent(err) || job.Attempt >= job.MaxAttempts
 	q.failed(ctx, job.JobRow, err, final)
 	if final && h.RetrainFailed != nil {
-		if err := h.RetrainFailed(ctx, job.ID, job.Args, err); err != nil {
-			q.options.Logger.WarnContext(ctx, "nobody will be told of the failed retraining", "job", job.ID, "error", err)
-		}
+		q.tellFailed(ctx, job, h, err)
 	}
 	if permanent(err) {
 		return river.JobCancel(err)
 	}
 	return err
+}
+
+// tellFailed outlives the job's context: that may have ended by the timeout that the news is about, or end
+// meanwhile with the worker, which doesn't run the job again.
+func (q *Queue) tellFailed(ctx context.Context, job *river.Job[ml.RetrainArgs], h Handlers, cause error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
+	defer cancel()
+	if err := h.RetrainFailed(ctx, job.ID, job.Args, cause); err != nil {
+		q.options.Logger.WarnContext(ctx, "nobody will be told of the failed retraining", "job", job.ID, "error", err)
+	}
 }
 
 // notify snoozes instead of failing: River keeps every error of a job in its row, and Discord may be

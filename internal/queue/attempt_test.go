@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
 
 	"iacontinu/internal/ml"
@@ -46,6 +47,43 @@ func TestPermanentErrorIsTold(t *testing.T) {
 			}
 			if len(told) != 0 {
 				t.Error("RetrainFailed was called twice")
+			}
+		})
+	}
+}
+
+// Neither the timeout that failed the job nor a stop meanwhile keeps the news from people.
+func TestFailureIsToldWhateverEndsItsJob(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*testing.T) (ctx context.Context, stop func()){
+		"the timeout": func(t *testing.T) (context.Context, func()) {
+			ctx, cancel := context.WithTimeout(t.Context(), 0)
+			t.Cleanup(cancel)
+			return ctx, func() {}
+		},
+		"a stop meanwhile": func(t *testing.T) (context.Context, func()) { return context.WithCancel(t.Context()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t)
+			ctx, stop := end(t)
+			last := &river.Job[ml.RetrainArgs]{JobRow: &rivertype.JobRow{ID: 7, Attempt: retrainAttempts, MaxAttempts: retrainAttempts}}
+			cause := errors.New("no end")
+			err := b.q.retrain(ctx, last, Handlers{
+				Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error { return cause },
+				RetrainFailed: func(ctx context.Context, _ int64, _ ml.RetrainArgs, _ error) error {
+					stop()
+					if _, bounded := ctx.Deadline(); !bounded {
+						t.Error("telling may take for ever")
+					}
+					return b.q.EnqueueNotify(ctx, ml.Event{Topic: ml.EventRetrain, State: "failed"})
+				},
+			})
+			if !errors.Is(err, cause) {
+				t.Errorf("got %v, want the cause", err)
+			}
+			if depths, err := b.q.Depth(t.Context()); err != nil || len(depths) != 1 || depths[0].Queue != queueNotify {
+				t.Errorf("waiting: %+v, %v; want the message", depths, err)
 			}
 		})
 	}
