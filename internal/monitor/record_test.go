@@ -5,6 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -177,19 +181,38 @@ func TestACancelledCheckEndsAsCancelled(t *testing.T) {
 	}
 }
 
-// A retraining that nobody answered for is asked for again: the second call joins the first.
-func TestAnUnansweredCallIsRepeated(t *testing.T) {
+// A call that somebody may have heard is not repeated: a second retraining would be asked for.
+func TestOnlyAnUnheardCallIsRepeated(t *testing.T) {
 	t.Parallel()
-	b := setup(t, Options{})
-	b.draw = 0.1
-	b.api.retrain = func(context.Context) (*ml.RetrainResult, int64, error) {
-		if b.api.retrains == 1 {
-			return nil, 0, syscall.ECONNRESET
-		}
-		return &ml.RetrainResult{Verdict: ml.VerdictActivated, Candidate: "v2"}, 5, nil
-	}
-	if r := b.check(t); r.Action != ml.ActionRetrained || b.api.retrains != 2 {
-		t.Errorf("%d calls, %+v", b.api.retrains, r)
+	for name, tt := range map[string]struct {
+		err   error
+		calls int
+	}{
+		"connection refused":    {&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}, 2},
+		"no such host":          {&net.OpError{Op: "dial", Err: &net.DNSError{Name: "api", IsNotFound: true}}, 2},
+		"reset":                 {&net.OpError{Op: "read", Err: os.NewSyscallError("read", syscall.ECONNRESET)}, 1},
+		"closed without a word": {io.EOF, 1},
+		"closed amid an answer": {io.ErrUnexpectedEOF, 1},
+		"answered":              {errors.New("503 Service Unavailable"), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, Options{})
+			b.draw = 0.1
+			b.api.retrain = func(context.Context) (*ml.RetrainResult, int64, error) {
+				if b.api.retrains == 1 {
+					return nil, 0, fmt.Errorf("api: %w", &url.Error{Op: "Post", URL: "http://api/retrain", Err: tt.err})
+				}
+				return &ml.RetrainResult{Verdict: ml.VerdictActivated, Candidate: "v2"}, 5, nil
+			}
+			want := ml.ActionRetrainFailed
+			if tt.calls == 2 {
+				want = ml.ActionRetrained
+			}
+			if r := b.check(t); r.Action != want || b.api.retrains != tt.calls {
+				t.Errorf("%d calls, %+v; want %d and %s", b.api.retrains, r, tt.calls, want)
+			}
+		})
 	}
 }
 

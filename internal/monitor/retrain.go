@@ -3,9 +3,8 @@ package monitor
 import (
 	"context"
 	"errors"
-	"io"
+	"net"
 	"slices"
-	"syscall"
 	"time"
 
 	"iacontinu/internal/flowrun"
@@ -71,12 +70,13 @@ func (c *check) latestRetraining() (latest time.Time, known bool) {
 	return latest, true
 }
 
-// retrain asks the API for a retraining and reports what came of it. A call that got no answer is
-// repeated: if the first one was heard, the second one joins it.
+// retrain asks the API for a retraining and reports what came of it. A call is repeated only if certainly
+// nobody heard it. One that was heard and lost its answer may have its retraining under way or done, and
+// a second one would not always join it.
 func (c *check) retrain(ctx context.Context) {
 	var result *ml.RetrainResult
 	var jobID int64
-	again := flowrun.Retries{Times: 1, Delay: c.opt.RetryDelay, Worthwhile: unanswered}
+	again := flowrun.Retries{Times: 1, Delay: c.opt.RetryDelay, Worthwhile: unheard}
 	err := c.rec.Step(ctx, StepRetrain, again, func(ctx context.Context) (err error) {
 		call, cancel := context.WithTimeout(ctx, c.opt.RetrainTimeout)
 		defer cancel()
@@ -89,9 +89,10 @@ func (c *check) retrain(ctx context.Context) {
 	c.rec.Note(StepRetrain, "%s", c.report.Action)
 }
 
-// unanswered reports whether a call failed before anybody answered it.
-func unanswered(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)
+// unheard reports whether a call failed before anything was sent: no connection came about.
+func unheard(err error) bool {
+	var failed *net.OpError
+	return errors.As(err, &failed) && failed.Op == "dial"
 }
 
 // conclude reports what came of a retraining.
