@@ -256,6 +256,21 @@ func TestCooldown(t *testing.T) {
 	}
 }
 
+// TestForceOverridesTheCooldown: an operator's word counts for more than what holds the checks back.
+func TestForceOverridesTheCooldown(t *testing.T) {
+	t.Parallel()
+	b := statistical(t, Options{})
+	b.store.predict(1, "v1", 500, -1, 0)
+	b.store.active.ActivatedAt = noon.Add(-time.Minute)
+	if r := b.check(t); r.Action != ml.ActionCooldown {
+		t.Fatalf("unforced: %+v, want it held back", r)
+	}
+	r, err := b.RunOnce(t.Context(), Request{Force: true})
+	if err != nil || r.Action != ml.ActionRetrained || !r.Drift || !strings.Contains(r.Details.Note, "an operator asked") {
+		t.Errorf("forced: %+v, %v", r, err)
+	}
+}
+
 // TestCooldownSurvivesRestart runs from drift to the end of the cooldown, each check by a new process.
 func TestCooldownSurvivesRestart(t *testing.T) {
 	t.Parallel()
