@@ -7,9 +7,6 @@ import (
 )
 
 const (
-	// sendLease is how long a worker has a topic for itself while it sends: longer than any sender
-	// tries. It runs out by itself if the worker dies.
-	sendLease = time.Minute
 	// claimedWait is when to look again at a topic on which another worker sends.
 	claimedWait = 2 * time.Second
 	// maxSkew is how far ahead of the clock an event is believed. One from further ahead was written
@@ -41,7 +38,7 @@ type decision struct {
 }
 
 // decide applies the rules of the package's documentation, in their order.
-func decide(s ml.NotificationState, e ml.Event, now time.Time, cooldown time.Duration) decision {
+func decide(s ml.NotificationState, e ml.Event, now time.Time, cooldown, lease time.Duration) decision {
 	at := stored(e.At)
 	if at.Before(s.LatestAt) && !s.LatestAt.After(now.Add(maxSkew)) {
 		return decision{step: stepSuperseded, next: s}
@@ -58,13 +55,13 @@ func decide(s ml.NotificationState, e ml.Event, now time.Time, cooldown time.Dur
 		return decision{step: stepRecorded, next: next}
 	}
 	// Neither wait is believed beyond its full length: the clock may have been set back.
-	if wait := min(s.SendingUntil.Sub(now), sendLease); wait > 0 {
+	if wait := min(s.SendingUntil.Sub(now), lease); wait > 0 {
 		return decision{step: stepDelayed, next: next, wait: min(wait, claimedWait)}
 	}
 	if wait := min(s.SentAt.Add(cooldown).Sub(now), cooldown); wait > 0 {
 		return decision{step: stepDelayed, next: next, wait: wait}
 	}
-	next.SendingUntil = stored(now.Add(sendLease))
+	next.SendingUntil = stored(now.Add(lease))
 	return decision{step: stepSend, next: next}
 }
 

@@ -16,6 +16,7 @@ import (
 const (
 	defaultCooldown = 5 * time.Minute
 	maxCooldown     = 7 * 24 * time.Hour
+	defaultLease    = time.Minute
 	// maxConflicts is how often a state is read again that another worker changed meanwhile.
 	maxConflicts = 20
 	// settleTimeout bounds the recording of what was sent, which goes on when the worker stops.
@@ -47,7 +48,10 @@ type Options struct {
 	// Sender is nil where nobody wants to be told; what would be sent is then logged.
 	Sender sender
 	// Cooldown is the least time between two messages of one topic; 0 means 5 minutes, at most a week.
-	Cooldown   time.Duration
+	Cooldown time.Duration
+	// Lease is how long a worker has a topic for itself while it sends, which must be longer than the
+	// sender tries. It runs out by itself if the worker dies. 0 means a minute.
+	Lease      time.Duration
 	Clock      func() time.Time // nil means time.Now
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil registers nothing
@@ -55,6 +59,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	o.Cooldown = cmp.Or(o.Cooldown, defaultCooldown)
+	o.Lease = cmp.Or(o.Lease, defaultLease)
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -70,6 +75,8 @@ func (o Options) validate() error {
 		return errors.New("notify: Options.States is required")
 	case o.Cooldown < 0 || o.Cooldown > maxCooldown:
 		return fmt.Errorf("notify: Options.Cooldown is %s, want 0 to %s", o.Cooldown, maxCooldown)
+	case o.Lease < 0:
+		return fmt.Errorf("notify: Options.Lease is %s, want 0 or more", o.Lease)
 	}
 	return nil
 }
@@ -98,7 +105,7 @@ func New(o Options) (*Notifier, error) {
 func (n *Notifier) Deliver(ctx context.Context, e ml.Event) (retryAfter time.Duration, err error) {
 	var d decision
 	err = n.change(ctx, e.Topic, func(s ml.NotificationState) ml.NotificationState {
-		d = decide(s, e, n.options.Clock(), n.options.Cooldown)
+		d = decide(s, e, n.options.Clock(), n.options.Cooldown, n.options.Lease)
 		return d.next
 	})
 	if err != nil {

@@ -254,7 +254,7 @@ func TestDeadSendersClaimRunsOut(t *testing.T) {
 	b := setup(t)
 	e := b.drift("drift", b.now)
 	b.memory.states[ml.EventDrift] = ml.NotificationState{
-		Topic: ml.EventDrift, LatestAt: e.At.Truncate(time.Millisecond), SendingUntil: b.now.Add(sendLease), Revision: 1,
+		Topic: ml.EventDrift, LatestAt: e.At.Truncate(time.Millisecond), SendingUntil: b.now.Add(defaultLease), Revision: 1,
 	}
 	for tries := 0; b.deliver(t, e) > 0; tries++ {
 		if b.now = b.now.Add(claimedWait); tries > 100 {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 	"iacontinu/internal/discord/discordtest"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/notify"
 	"iacontinu/internal/queue"
 )
 
@@ -40,6 +42,12 @@ func TestMain(m *testing.M) {
 // nothing committed. The other moments have the names of the steps, and come after each.
 const activating = "activating"
 
+// sending is the moment when a message is on its way and the worker has claimed its topic, for killLease.
+const (
+	sending   = "sending"
+	killLease = 3 * time.Second
+)
+
 // dyingWorker works on a folder until its retraining reaches the moment, and dies as by kill -9.
 func dyingWorker(dir, moment, webhook string) error {
 	ctx := context.Background()
@@ -60,13 +68,29 @@ func dyingWorker(dir, moment, webhook string) error {
 	if err != nil {
 		return err
 	}
+	notifier, err := notify.New(notify.Options{States: p.Store, Sender: dyingSender(func() { die(sending) }), Lease: killLease})
+	if err != nil {
+		return err
+	}
 	return p.Queue.Work(ctx, queue.Handlers{
 		Retrain: w.retrain,
-		// The message is left to the second worker: a kill while it is sent is another matter, for its topic
-		// is then claimed for a minute.
-		Notify: func(ctx context.Context, _ ml.Event) (time.Duration, error) { <-ctx.Done(); return 0, ctx.Err() },
-		Sweep:  w.sweep,
+		Notify: func(ctx context.Context, e ml.Event) (time.Duration, error) {
+			if moment != sending { // the message is left to the second worker
+				<-ctx.Done()
+				return 0, ctx.Err()
+			}
+			return notifier.Deliver(ctx, e)
+		},
+		Sweep: w.sweep,
 	})
+}
+
+// dyingSender calls itself instead of sending.
+type dyingSender func()
+
+func (s dyingSender) Send(context.Context, ml.Event) error {
+	s()
+	return nil
 }
 
 // dyingMessenger owes the message and calls then, while the transaction is open.
@@ -115,6 +139,31 @@ func TestAWorkerKilledInAnyStep(t *testing.T) {
 				t.Errorf("another end than undisturbed (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAWorkerKilledWhileItSends: the message goes out, once, when the dead worker's claim has run out.
+func TestAWorkerKilledWhileItSends(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	discord := discordtest.NewServer(t, discordtest.Options{})
+	p := openPlatform(t, dir)
+	e := ml.Event{Topic: ml.EventHealth, State: "down", Severity: ml.SeverityFailure, Title: "The API is down", At: time.Now()}
+	if err := p.Queue.EnqueueNotify(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	killWorker(t, dir, sending, discord.WebhookURL)
+	claimed, err := p.Store.NotificationState(t.Context(), e.Topic)
+	if err != nil || claimed.State != "" || claimed.SendingUntil.IsZero() {
+		t.Fatalf("after the kill: %+v, %v; want the topic claimed and nothing told", claimed, err)
+	}
+	finish(t, p, discord.WebhookURL)
+	told := discord.Payloads()
+	if len(told) != 1 || !strings.Contains(string(told[0].Body), e.Title) {
+		t.Fatalf("told %+v, want once that %s", told, e.Title)
+	}
+	if late := told[0].At.Sub(claimed.SendingUntil); late < 0 || late > claimPromise {
+		t.Errorf("told %s after the claim ran out, want 0 to %s", late, claimPromise)
 	}
 }
 
@@ -236,6 +285,8 @@ const (
 	killPatience = time.Minute
 	// killPromise is how soon after a worker is back an interrupted job must have run.
 	killPromise = 20 * time.Second
+	// claimPromise is how soon after its claim ran out a message must have been sent.
+	claimPromise = 13 * time.Second
 )
 
 // finish works until nothing is left to do.
