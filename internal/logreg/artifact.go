@@ -232,6 +232,11 @@ func (m Metrics) validate() error {
 	if !(m.LogLoss >= 0) || !isFinite(m.LogLoss) {
 		return invalid("metrics.log_loss", "is %v", m.LogLoss)
 	}
+	if m.ROC != nil {
+		if fault := m.ROC.validate(); fault != "" {
+			return invalid("metrics.roc_curve", "%s", fault)
+		}
+	}
 	for i, row := range m.Confusion {
 		for j, count := range row {
 			if count < 0 {

@@ -25,6 +25,9 @@ type Metrics struct {
 	Brier   float64 `json:"brier"`
 	// ROCAUC is nil if all rows are of one class.
 	ROCAUC *float64 `json:"roc_auc"`
+	// ROC is the curve above that area, nil if all rows are of one class and in artifacts of before
+	// there were curves.
+	ROC *ROCCurve `json:"roc_curve,omitempty"`
 	// Confusion counts rows by [true][predicted].
 	Confusion [2][2]int `json:"confusion"`
 	// Calibration has ten bins of equal width.
@@ -77,7 +80,7 @@ func evaluate(p []float64, y []uint8, w []float64) (Metrics, error) {
 		return Metrics{}, fmt.Errorf("the sum of the weights is %v: %w", t.weight, ErrWeight)
 	}
 	m := t.metrics()
-	m.ROCAUC = rocAUC(p, y, w)
+	m.ROCAUC, m.ROC = roc(p, y, w)
 	m.Calibration = calibration(p, y, w)
 	return m, nil
 }
