@@ -1,0 +1,94 @@
+package onnx
+
+import (
+	"fmt"
+	"math"
+	"strings"
+)
+
+// The names of the graph's input and outputs.
+const (
+	Input       = "features"
+	Label       = "label"
+	Probability = "probability"
+)
+
+// Classifier is a binary logistic classifier: the probability of class 1 is
+// σ(Intercept + Σ Coef·(x-Mean)/Scale), the label is 1 where it is above one half, and 0 where it is
+// not or is not a number.
+type Classifier struct {
+	// Version is the model's version, for the metadata.
+	Version string
+	// Features name the k columns; Coef has one coefficient for each.
+	Features []string
+	// Target and Classes say what labels 0 and 1 stand for.
+	Target  string
+	Classes [2]string
+	// Mean is subtracted from a row, which is then divided by Scale. nil stands for zeros and ones: the
+	// coefficients are those of raw values.
+	Mean, Scale []float64
+	Coef        []float64
+	Intercept   float64
+}
+
+// Marshal returns the bytes of the ONNX ModelProto: equal classifiers have equal bytes. The error names
+// the field that can't be written.
+func (c Classifier) Marshal() ([]byte, error) {
+	c = c.withDefaults()
+	if err := c.validate(); err != nil {
+		return nil, fmt.Errorf("onnx: %w", err)
+	}
+	return c.model(), nil
+}
+
+func (c Classifier) withDefaults() Classifier {
+	if c.Mean == nil {
+		c.Mean = make([]float64, len(c.Coef))
+	}
+	if c.Scale == nil {
+		c.Scale = make([]float64, len(c.Coef))
+		for i := range c.Scale {
+			c.Scale[i] = 1
+		}
+	}
+	return c
+}
+
+func (c Classifier) validate() error {
+	k := len(c.Coef)
+	if k == 0 {
+		return fmt.Errorf("Coef is empty")
+	}
+	for _, list := range []struct {
+		name string
+		n    int
+	}{{"Features", len(c.Features)}, {"Mean", len(c.Mean)}, {"Scale", len(c.Scale)}} {
+		if list.n != k {
+			return fmt.Errorf("%s has %d values for %d coefficients", list.name, list.n, k)
+		}
+	}
+	for i := range k {
+		for name, v := range map[string]float64{"Coef": c.Coef[i], "Mean": c.Mean[i], "Scale": c.Scale[i]} {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("%s[%d] is %v", name, i, v)
+			}
+		}
+		if c.Scale[i] == 0 {
+			return fmt.Errorf("Scale[%d] is 0", i)
+		}
+	}
+	if math.IsNaN(c.Intercept) || math.IsInf(c.Intercept, 0) {
+		return fmt.Errorf("Intercept is %v", c.Intercept)
+	}
+	return nil
+}
+
+// metadata are pairs of a key and a value, in a fixed order.
+func (c Classifier) metadata() [][2]string {
+	return [][2]string{
+		{"classes", strings.Join(c.Classes[:], "\n")},
+		{"features", strings.Join(c.Features, "\n")},
+		{"target", c.Target},
+		{"version", c.Version},
+	}
+}
