@@ -1,6 +1,7 @@
 package onnx
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -35,8 +36,8 @@ type Classifier struct {
 // the field that can't be written.
 func (c Classifier) Marshal() ([]byte, error) {
 	c = c.withDefaults()
-	if err := c.validate(); err != nil {
-		return nil, fmt.Errorf("onnx: %w", err)
+	if fault := c.fault(); fault != "" {
+		return nil, errors.New("onnx: " + fault)
 	}
 	return c.model(), nil
 }
@@ -54,33 +55,31 @@ func (c Classifier) withDefaults() Classifier {
 	return c
 }
 
-func (c Classifier) validate() error {
+// fault says what can't be written, empty if nothing.
+func (c Classifier) fault() string {
 	k := len(c.Coef)
 	if k == 0 {
-		return fmt.Errorf("Coef is empty")
+		return "Coef is empty"
 	}
 	for _, list := range []struct {
 		name string
 		n    int
 	}{{"Features", len(c.Features)}, {"Mean", len(c.Mean)}, {"Scale", len(c.Scale)}} {
 		if list.n != k {
-			return fmt.Errorf("%s has %d values for %d coefficients", list.name, list.n, k)
+			return fmt.Sprintf("%s has %d values for %d coefficients", list.name, list.n, k)
 		}
 	}
-	for i := range k {
-		for name, v := range map[string]float64{"Coef": c.Coef[i], "Mean": c.Mean[i], "Scale": c.Scale[i]} {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("%s[%d] is %v", name, i, v)
+	for _, list := range []struct {
+		name   string
+		values []float64
+	}{{"Coef", c.Coef}, {"Mean", c.Mean}, {"Scale", c.Scale}, {"Intercept", []float64{c.Intercept}}} {
+		for i, v := range list.values {
+			if math.IsNaN(v) || math.IsInf(v, 0) || v == 0 && list.name == "Scale" {
+				return fmt.Sprintf("%s[%d] is %v", list.name, i, v)
 			}
 		}
-		if c.Scale[i] == 0 {
-			return fmt.Errorf("Scale[%d] is 0", i)
-		}
 	}
-	if math.IsNaN(c.Intercept) || math.IsInf(c.Intercept, 0) {
-		return fmt.Errorf("Intercept is %v", c.Intercept)
-	}
-	return nil
+	return ""
 }
 
 // metadata are pairs of a key and a value, in a fixed order.

@@ -129,14 +129,14 @@ func TestModelSaysWhatItIs(t *testing.T) {
 func TestMarshalNamesTheFault(t *testing.T) {
 	t.Parallel()
 	for want, spoil := range map[string]func(*Classifier){
-		"Coef is empty":      func(c *Classifier) { c.Coef = nil },
-		"Features has 1":     func(c *Classifier) { c.Features = c.Features[:1] },
-		"Coef[1] is NaN":     func(c *Classifier) { c.Coef[1] = math.NaN() },
-		"Scale[0] is 0":      func(c *Classifier) { c.Scale = []float64{0, 1} },
-		"Mean has 1":         func(c *Classifier) { c.Mean = []float64{0} },
-		"Intercept is +Inf":  func(c *Classifier) { c.Intercept = math.Inf(1) },
-		"Mean[1] is -Inf":    func(c *Classifier) { c.Mean = []float64{0, math.Inf(-1)} },
-		"Scale has 3 values": func(c *Classifier) { c.Scale = []float64{1, 1, 1} },
+		"Coef is empty":        func(c *Classifier) { c.Coef = nil },
+		"Features has 1":       func(c *Classifier) { c.Features = c.Features[:1] },
+		"Coef[1] is NaN":       func(c *Classifier) { c.Coef[1] = math.NaN() },
+		"Scale[0] is 0":        func(c *Classifier) { c.Scale = []float64{0, 1} },
+		"Mean has 1":           func(c *Classifier) { c.Mean = []float64{0} },
+		"Intercept[0] is +Inf": func(c *Classifier) { c.Intercept = math.Inf(1) },
+		"Mean[1] is -Inf":      func(c *Classifier) { c.Mean = []float64{0, math.Inf(-1)} },
+		"Scale has 3 values":   func(c *Classifier) { c.Scale = []float64{1, 1, 1} },
 	} {
 		c := classifier(2)
 		spoil(&c)

@@ -1,0 +1,269 @@
+package mlflow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"iacontinu/internal/logreg"
+	"iacontinu/internal/ml"
+)
+
+// delivery is one try to tell of a retraining.
+type delivery struct {
+	tracker *Tracker
+	client  *Client
+	told    ml.TrackedRun
+	save    func(context.Context, json.RawMessage) error
+	notes   notes
+
+	artifact *logreg.Artifact // nil if there is none to tell of
+	datasets []ml.Dataset
+	leftOut  []string // what could not be told of, in words
+
+	experiment string
+	run        run
+	// found tells that an earlier try made the run, and may have made more than is noted.
+	found bool
+}
+
+func (d *delivery) deliver(ctx context.Context) error {
+	if err := d.load(ctx); err != nil {
+		return err
+	}
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	if d.notes.Version == "" {
+		if err := d.fill(ctx); err != nil {
+			return err
+		}
+	}
+	status := runFailed
+	if d.told.Version != nil {
+		status = runFinished
+		if err := d.tracker.setAliases(ctx, d.told.Aliases, d.told.Version.Name, d.notes.Version); err != nil {
+			return err
+		}
+	}
+	return d.client.endRun(ctx, d.run.Info.ID, status, millis(d.told.Ended))
+}
+
+// load gets what there is to tell.
+func (d *delivery) load(ctx context.Context) error {
+	for _, id := range datasetIDs(d.told) {
+		ds, err := d.tracker.options.Datasets.Dataset(ctx, id)
+		switch {
+		case err == nil:
+			d.datasets = append(d.datasets, ds)
+		case unavailable(err):
+			d.leaveOut(fmt.Sprintf("dataset %d, which is not there any more", id))
+		default:
+			return fmt.Errorf("read dataset %d: %w", id, err)
+		}
+	}
+	if d.told.Version == nil {
+		return nil
+	}
+	a, err := d.tracker.options.Artifact(ctx, d.told.Version.Name)
+	switch {
+	case err == nil:
+		d.artifact = a
+	case unavailable(err):
+		d.leaveOut("the model, whose files are not there any more or can't be read")
+	default:
+		return fmt.Errorf("load %s: %w", d.told.Version.Name, err)
+	}
+	return nil
+}
+
+func (d *delivery) leaveOut(what string) {
+	d.leftOut = append(d.leftOut, what)
+	d.tracker.options.Logger.Warn("mlflow is not told of all", "run", runName(d.told), "left_out", what)
+}
+
+// note writes down what was made before anything else is made.
+func (d *delivery) note(ctx context.Context) error {
+	text, err := json.Marshal(d.notes)
+	if err != nil {
+		return err
+	}
+	if err := d.save(ctx, text); err != nil {
+		return fmt.Errorf("save the notes: %w", err)
+	}
+	return nil
+}
+
+// open gets the run: the noted one, else one that an earlier try made, else a new one.
+func (d *delivery) open(ctx context.Context) (err error) {
+	if d.experiment, err = d.client.experiment(ctx, d.tracker.options.Experiment); err != nil {
+		return err
+	}
+	if err := d.reopen(ctx, d.notes.RunID); err != nil || d.found {
+		return err
+	}
+	// A noted run that is not there was lost with its server, and all that was made with it.
+	d.notes = notes{}
+	there, err := d.client.findRun(ctx, d.experiment, pair{tagRun, runKey(d.told)})
+	if err != nil {
+		return err
+	}
+	if err := d.reopen(ctx, there); err != nil {
+		return err
+	}
+	if !d.found {
+		if d.run, err = d.client.createRun(ctx, d.newRun()); err != nil {
+			return err
+		}
+	}
+	d.notes.RunID = d.run.Info.ID
+	return d.note(ctx)
+}
+
+// reopen gets a run that an earlier try made, if it is there.
+func (d *delivery) reopen(ctx context.Context, id string) (err error) {
+	if id == "" {
+		return nil
+	}
+	d.run, err = d.client.getRun(ctx, id)
+	if hasCode(err, codeMissing) {
+		return nil
+	}
+	d.found = err == nil && d.run.Info.Stage == "active"
+	return err
+}
+
+// fill tells all of a run but its end. What doesn't wait for something else goes at once.
+func (d *delivery) fill(ctx context.Context) error {
+	model, err := d.openModel(ctx)
+	if err != nil {
+		return err
+	}
+	g, inner := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	g.Go(func() error { return d.client.logBatch(inner, d.batch()) })
+	if inputs := d.inputs(); len(inputs) > 0 {
+		g.Go(func() error { return d.client.logInputs(inner, d.run.Info.ID, inputs) })
+	}
+	for _, f := range d.files() {
+		g.Go(func() error { return d.put(inner, d.run.Info.ArtifactURI, f) })
+	}
+	if model != nil {
+		d.sendModel(inner, g, *model)
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if model == nil {
+		return nil
+	}
+	return d.closeModel(ctx, *model)
+}
+
+// maker makes a file when its turn comes.
+type maker func() (file, error)
+
+// put makes a file and uploads it.
+func (d *delivery) put(ctx context.Context, root string, draw maker) error {
+	f, err := draw()
+	if err != nil {
+		return err
+	}
+	return d.client.upload(ctx, root, f)
+}
+
+// openModel gets the logged model, nil if there is none to tell of.
+func (d *delivery) openModel(ctx context.Context) (*loggedModel, error) {
+	if d.artifact == nil {
+		return nil, nil
+	}
+	if d.found {
+		there, err := d.client.findModel(ctx, d.experiment, d.run.Info.ID)
+		if err != nil {
+			return nil, err
+		}
+		if there != nil {
+			d.notes.ModelID = there.Info.ID
+			return there, nil // noted or not: it is found again
+		}
+	}
+	m, err := d.client.createModel(ctx, newModel{
+		Experiment: d.experiment, Name: modelName, Type: "classifier", Run: d.run.Info.ID,
+		Params: d.params(), Tags: d.versionTags(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.notes.ModelID = m.Info.ID
+	return &m, d.note(ctx)
+}
+
+// sendModel uploads the model's files but for the last one, and links model and run.
+func (d *delivery) sendModel(ctx context.Context, g *errgroup.Group, m loggedModel) {
+	if !d.isOutput(m.Info.ID) {
+		g.Go(func() error { return d.client.logOutput(ctx, d.run.Info.ID, m.Info.ID) })
+	}
+	for _, f := range modelFiles(d.artifact) {
+		g.Go(func() error { return d.put(ctx, m.Info.ArtifactURI, f) })
+	}
+}
+
+func (d *delivery) isOutput(model string) bool {
+	for _, o := range d.run.Outputs.Models {
+		if o.ID == model {
+			return true
+		}
+	}
+	return false
+}
+
+// closeModel completes the model and registers it. The file MLmodel comes last: who sees it finds all.
+func (d *delivery) closeModel(ctx context.Context, m loggedModel) error {
+	description := func() (file, error) { return d.mlmodel(m) }
+	if err := d.put(ctx, m.Info.ArtifactURI, description); err != nil {
+		return err
+	}
+	if err := d.client.endModel(ctx, m.Info.ID, modelReady); err != nil {
+		return err
+	}
+	return d.register(ctx, m)
+}
+
+func (d *delivery) register(ctx context.Context, m loggedModel) (err error) {
+	name := d.tracker.options.Model
+	if d.found {
+		if d.notes.Version, err = d.client.findVersion(ctx, name, d.told.Version.Name); err != nil {
+			return err
+		}
+	}
+	if d.notes.Version == "" {
+		d.notes.Version, err = d.client.register(ctx, newVersion{
+			Name: name, Source: "models:/" + m.Info.ID, Model: m.Info.ID, Run: d.run.Info.ID,
+			Description: d.summary(), Tags: d.versionTags(),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return d.note(ctx)
+}
+
+// abandon closes what the server would take no more of, so that nothing there looks as if it were under
+// way. It is the last word on this delivery: what fails now stays as it is.
+func (d *delivery) abandon(ctx context.Context, why error) {
+	d.tracker.options.Logger.WarnContext(ctx, "mlflow refuses a run for what it says", "run", runName(d.told), "error", why)
+	if d.notes.ModelID != "" && d.notes.Version == "" {
+		_ = d.client.endModel(ctx, d.notes.ModelID, modelFailed)
+	}
+	if d.notes.RunID == "" {
+		return
+	}
+	_ = d.client.logBatch(ctx, batch{Run: d.notes.RunID, Tags: []pair{{tagLeftOut, truncate(why.Error(), 1000)}}})
+	status := runFinished
+	if d.told.Version == nil {
+		status = runFailed
+	}
+	_ = d.client.endRun(ctx, d.notes.RunID, status, millis(d.told.Ended))
+}
