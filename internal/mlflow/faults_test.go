@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 
@@ -14,16 +13,6 @@ import (
 	"iacontinu/internal/ml"
 	"iacontinu/internal/mlflow/mlflowtest"
 )
-
-func newRecorder() recorder { return recorder{httptest.NewRecorder()} }
-
-type recorder struct{ *httptest.ResponseRecorder }
-
-func (r recorder) response(req *http.Request) *http.Response {
-	out := r.Result()
-	out.Request = req
-	return out
-}
 
 var errCut = errors.New("the line is cut")
 

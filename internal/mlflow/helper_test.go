@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -159,7 +160,7 @@ func (w *world) tracker(t *testing.T, o Options) *Tracker {
 type local struct{ handler http.Handler }
 
 func (l local) RoundTrip(r *http.Request) (*http.Response, error) {
-	rec := newRecorder()
+	rec := httptest.NewRecorder()
 	l.handler.ServeHTTP(rec, r)
-	return rec.response(r), nil
+	return rec.Result(), nil
 }
