@@ -5,9 +5,11 @@ Exits with an error that says what is missing or different. Needs mlflow, onnx a
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 
@@ -59,7 +61,7 @@ def check_model(client, version, want, run_id):
     same(f"{what} run", version.run_id, run_id)
     same(f"{what} status", version.status, "READY")
     assert version.description, f"{what} has no description"
-    logged = mlflow.get_logged_model(version.model_id)
+    logged = mlflow.get_logged_model(version.source.removeprefix("models:/"))
     same(f"{what} model", str(logged.status), "READY")
     linked = [m for m in logged.metrics if m.key == "accuracy"]
     same(f"{what} metric's dataset", [m.dataset_name for m in linked], ["holdout"])
@@ -96,29 +98,38 @@ def serve(uri, model, want):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    process = subprocess.Popen(
-        [os.path.join(os.path.dirname(sys.executable), "mlflow"), "models", "serve", "-m", f"models:/{model}@champion",
-         "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)],
-        env={**os.environ, "MLFLOW_TRACKING_URI": uri}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2).read()
-                break
-            except OSError:
-                assert process.poll() is None and time.monotonic() < deadline, "mlflow models serve did not start"
-                time.sleep(0.2)
-        body = json.dumps({"dataframe_split": {"columns": want["columns"], "data": want["rows"]}}).encode()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{port}/invocations", data=body, headers={"Content-Type": "application/json"})
-        answer = json.load(urllib.request.urlopen(request, timeout=30))
-        return compare("served", pd.DataFrame(answer["predictions"]), want)
-    finally:
-        os.killpg(process.pid, 15)
-        process.wait(30)
+    bin = os.path.dirname(sys.executable)
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(
+            [os.path.join(bin, "mlflow"), "models", "serve", "-m", f"models:/{model}@champion",
+             "--env-manager", "local", "-h", "127.0.0.1", "-p", str(port)],
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PATH": bin + os.pathsep + os.environ["PATH"]},
+            stdout=log, stderr=log, start_new_session=True,
+        )
+        try:
+            await_ping(process, port, log)
+            body = json.dumps({"dataframe_split": {"columns": want["columns"], "data": want["rows"]}}).encode()
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/invocations", data=body, headers={"Content-Type": "application/json"})
+            answer = json.load(urllib.request.urlopen(request, timeout=30))
+            return compare("served", pd.DataFrame(answer["predictions"]), want)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+            process.wait(30)
+
+
+def await_ping(process, port, log):
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/ping", timeout=2).read()
+            return
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                log.seek(0)
+                sys.exit("mlflow models serve did not start: " + log.read().decode()[-2000:])
+            time.sleep(0.2)
 
 
 def main(uri, path):
