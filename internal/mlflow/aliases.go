@@ -54,10 +54,10 @@ func (t *Tracker) setAlias(ctx context.Context, want named, number, there string
 			t.options.Logger.WarnContext(ctx, "a version is not registered and gets no alias", "version", want.version, "alias", want.alias)
 		}
 	}
-	switch {
-	case number == there:
+	switch number {
+	case there:
 		return nil
-	case number == "":
+	case "":
 		return t.client.deleteAlias(ctx, t.options.Model, want.alias)
 	}
 	return t.client.setAlias(ctx, t.options.Model, want.alias, number)

@@ -27,6 +27,8 @@ type delivery struct {
 	run        run
 	// found tells that an earlier try made the run, and may have made more than is noted.
 	found bool
+	// ready tells that the model is whole.
+	ready bool
 }
 
 func (d *delivery) deliver(ctx context.Context) error {
@@ -228,6 +230,7 @@ func (d *delivery) closeModel(ctx context.Context, m loggedModel) error {
 	if err := d.client.endModel(ctx, m.Info.ID, modelReady); err != nil {
 		return err
 	}
+	d.ready = true
 	return d.register(ctx, m)
 }
 
@@ -254,7 +257,7 @@ func (d *delivery) register(ctx context.Context, m loggedModel) (err error) {
 // way. It is the last word on this delivery: what fails now stays as it is.
 func (d *delivery) abandon(ctx context.Context, why error) {
 	d.tracker.options.Logger.WarnContext(ctx, "mlflow refuses a run for what it says", "run", runName(d.told), "error", why)
-	if d.notes.ModelID != "" && d.notes.Version == "" {
+	if d.notes.ModelID != "" && !d.ready {
 		_ = d.client.endModel(ctx, d.notes.ModelID, modelFailed)
 	}
 	if d.notes.RunID == "" {

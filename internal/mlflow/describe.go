@@ -220,12 +220,18 @@ func figures(m *logreg.Metrics) []metric {
 		return nil
 	}
 	out := []metric{
-		{Key: "accuracy", Value: number(m.Accuracy)}, {Key: "accuracy_low", Value: number(m.AccuracyLow)},
-		{Key: "accuracy_high", Value: number(m.AccuracyHigh)}, {Key: "precision", Value: number(m.Precision)},
-		{Key: "recall", Value: number(m.Recall)}, {Key: "f1", Value: number(m.F1)},
-		{Key: "log_loss", Value: number(m.LogLoss)}, {Key: "brier", Value: number(m.Brier)},
-		{Key: "true_negatives", Value: number(m.Confusion[0][0])}, {Key: "false_positives", Value: number(m.Confusion[0][1])},
-		{Key: "false_negatives", Value: number(m.Confusion[1][0])}, {Key: "true_positives", Value: number(m.Confusion[1][1])},
+		{Key: "accuracy", Value: number(m.Accuracy)},
+		{Key: "accuracy_low", Value: number(m.AccuracyLow)},
+		{Key: "accuracy_high", Value: number(m.AccuracyHigh)},
+		{Key: "precision", Value: number(m.Precision)},
+		{Key: "recall", Value: number(m.Recall)},
+		{Key: "f1", Value: number(m.F1)},
+		{Key: "log_loss", Value: number(m.LogLoss)},
+		{Key: "brier", Value: number(m.Brier)},
+		{Key: "true_negatives", Value: number(m.Confusion[0][0])},
+		{Key: "false_positives", Value: number(m.Confusion[0][1])},
+		{Key: "false_negatives", Value: number(m.Confusion[1][0])},
+		{Key: "true_positives", Value: number(m.Confusion[1][1])},
 	}
 	if m.ROCAUC != nil {
 		out = append(out, metric{Key: "roc_auc", Value: number(*m.ROCAUC)})
@@ -243,6 +249,7 @@ func championFigures(r ml.RetrainResult) []metric {
 	low, high := logreg.Wilson(right, r.HoldoutSamples, z95)
 	return []metric{
 		{Key: "champion_accuracy", Value: number(*r.ChampionAccuracy)},
-		{Key: "champion_accuracy_low", Value: number(low)}, {Key: "champion_accuracy_high", Value: number(high)},
+		{Key: "champion_accuracy_low", Value: number(low)},
+		{Key: "champion_accuracy_high", Value: number(high)},
 	}
 }

@@ -199,7 +199,7 @@ func (f refusing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // What the server refuses for good is closed there and told here, so that the next one gets its turn.
 func TestTrackRefused(t *testing.T) {
 	t.Parallel()
-	for path, status := range map[string]string{"model.onnx": modelFailed, "runs/log-batch": modelFailed, "model-versions/create": modelFailed} {
+	for path, status := range map[string]string{"model.onnx": modelFailed, "runs/log-batch": modelFailed, "model-versions/create": modelReady} {
 		server, w := mlflowtest.New(), newWorld()
 		tracker := w.tracker(t, Options{URL: "http://mlflow", Transport: local{refusing{
 			server, path, http.StatusBadRequest, `{"error_code": "INVALID_PARAMETER_VALUE", "message": "too long"}`,

@@ -2,7 +2,7 @@ package mlflow
 
 import (
 	"bytes"
-	"fmt"
+	"image/color"
 	"image/png"
 	"testing"
 
@@ -36,7 +36,7 @@ func pictures(a *logreg.Artifact) (out [][]byte, err error) {
 func TestPlots(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	for _, k := range []int{1, 2, 30} {
+	for _, k := range []int{1, 30} {
 		a := w.artifacts[w.retraining(1, k).Version.Name]
 		list, err := pictures(a)
 		if err != nil {
@@ -50,10 +50,10 @@ func TestPlots(t *testing.T) {
 			if size := image.Bounds().Size(); size.X != 384 || size.Y != 288 {
 				t.Errorf("k %d, picture %d is %v", k, i, size)
 			}
-			colours := make(map[string]bool)
+			colours := make(map[color.Color]bool)
 			for x := range 384 {
 				for y := range 288 {
-					colours[fmt.Sprint(image.At(x, y))] = true
+					colours[image.At(x, y)] = true
 				}
 			}
 			if len(colours) < 10 || len(content) > 30<<10 {
