@@ -25,8 +25,8 @@ type delivery struct {
 
 	experiment string
 	run        run
-	// found tells that an earlier try made the run, and may have made more than is noted.
-	found bool
+	// again tells that there was an earlier try, which may have made more than is noted.
+	again bool
 	// ready tells that the model is whole.
 	ready bool
 }
@@ -61,7 +61,7 @@ func (d *delivery) load(ctx context.Context) error {
 		case err == nil:
 			d.datasets = append(d.datasets, ds)
 		case unavailable(err):
-			d.leaveOut(fmt.Sprintf("dataset %d, which is not there any more", id))
+			d.leftOut = append(d.leftOut, fmt.Sprintf("dataset %d, which is not there any more", id))
 		default:
 			return fmt.Errorf("read dataset %d: %w", id, err)
 		}
@@ -74,16 +74,11 @@ func (d *delivery) load(ctx context.Context) error {
 	case err == nil:
 		d.artifact = a
 	case unavailable(err):
-		d.leaveOut("the model, whose files are not there any more or can't be read")
+		d.leftOut = append(d.leftOut, "the model, whose files are not there any more or can't be read")
 	default:
 		return fmt.Errorf("load %s: %w", d.told.Version.Name, err)
 	}
 	return nil
-}
-
-func (d *delivery) leaveOut(what string) {
-	d.leftOut = append(d.leftOut, what)
-	d.tracker.options.Logger.Warn("mlflow is not told of all", "run", runName(d.told), "left_out", what)
 }
 
 // note writes down what was made before anything else is made.
@@ -103,19 +98,23 @@ func (d *delivery) open(ctx context.Context) (err error) {
 	if d.experiment, err = d.client.experiment(ctx, d.tracker.options.Experiment); err != nil {
 		return err
 	}
-	if err := d.reopen(ctx, d.notes.RunID); err != nil || d.found {
-		return err
+	if d.notes.RunID != "" {
+		if there, err := d.reopen(ctx, d.notes.RunID); err != nil || there {
+			return err
+		}
+		d.notes = notes{} // the run was lost with its server, or deleted: all is told anew
 	}
-	// A noted run that is not there was lost with its server, and all that was made with it.
-	d.notes = notes{}
-	there, err := d.client.findRun(ctx, d.experiment, pair{tagRun, runKey(d.told)})
+	id, err := d.client.findRun(ctx, d.experiment, pair{tagRun, runKey(d.told)})
 	if err != nil {
 		return err
 	}
-	if err := d.reopen(ctx, there); err != nil {
-		return err
+	there := false
+	if id != "" {
+		if there, err = d.reopen(ctx, id); err != nil {
+			return err
+		}
 	}
-	if !d.found {
+	if !there {
 		if d.run, err = d.client.createRun(ctx, d.newRun()); err != nil {
 			return err
 		}
@@ -124,17 +123,14 @@ func (d *delivery) open(ctx context.Context) (err error) {
 	return d.note(ctx)
 }
 
-// reopen gets a run that an earlier try made, if it is there.
-func (d *delivery) reopen(ctx context.Context, id string) (err error) {
-	if id == "" {
-		return nil
-	}
+// reopen gets a run that an earlier try made, and says whether it is there.
+func (d *delivery) reopen(ctx context.Context, id string) (there bool, err error) {
+	d.again = true
 	d.run, err = d.client.getRun(ctx, id)
 	if hasCode(err, codeMissing) {
-		return nil
+		return false, nil
 	}
-	d.found = err == nil && d.run.Info.Stage == "active"
-	return err
+	return err == nil && d.run.Info.Stage == "active", err
 }
 
 // fill tells all of a run but its end. What doesn't wait for something else goes at once.
@@ -181,7 +177,7 @@ func (d *delivery) openModel(ctx context.Context) (*loggedModel, error) {
 	if d.artifact == nil {
 		return nil, nil
 	}
-	if d.found {
+	if d.again {
 		there, err := d.client.findModel(ctx, d.experiment, d.run.Info.ID)
 		if err != nil {
 			return nil, err
@@ -236,7 +232,7 @@ func (d *delivery) closeModel(ctx context.Context, m loggedModel) error {
 
 func (d *delivery) register(ctx context.Context, m loggedModel) (err error) {
 	name := d.tracker.options.Model
-	if d.found {
+	if d.again {
 		if d.notes.Version, err = d.client.findVersion(ctx, name, d.told.Version.Name); err != nil {
 			return err
 		}

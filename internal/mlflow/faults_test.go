@@ -322,6 +322,23 @@ func TestAliasesFollow(t *testing.T) {
 	}
 }
 
+// A run that somebody deleted meanwhile is told anew; the version stays one.
+func TestRunWasDeleted(t *testing.T) {
+	t.Parallel()
+	server, w, p := mlflowtest.New(), newWorld(), new(page)
+	tracker := w.tracker(t, Options{URL: "http://mlflow", Transport: local{server}})
+	told := w.retraining(1, 2)
+	first, err := tracker.Track(t.Context(), told, nil, p.save)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.DeleteRun(first)
+	second, err := tracker.Track(t.Context(), told, p.notes, p.save)
+	if err != nil || second == first || len(server.Versions()) != 1 {
+		t.Errorf("the run is %s, then %s, with %d versions (%v)", first, second, len(server.Versions()), err)
+	}
+}
+
 func TestExperimentIsRestored(t *testing.T) {
 	t.Parallel()
 	server, w := mlflowtest.New(), newWorld()

@@ -10,8 +10,11 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// maxDigest is what the server takes.
-const maxDigest = 32
+// What the server takes, in bytes.
+const (
+	maxDigest = 32
+	maxSchema = 1<<20 - 1
+)
 
 // inputs are the datasets that a run read, and the rows of them that it was judged on.
 func (d *delivery) inputs() []datasetInput {
@@ -85,8 +88,13 @@ func columns(kind string, names ...string) []column {
 	return out
 }
 
+// schemaJSON is empty for one that is too large to tell.
 func schemaJSON(s ml.Schema) string {
-	return asJSON(map[string]any{"mlflow_colspec": append(columns("double", s.Features...), columns("string", s.Target)...)})
+	text := asJSON(map[string]any{"mlflow_colspec": append(columns("double", s.Features...), columns("string", s.Target)...)})
+	if len(text) > maxSchema {
+		return ""
+	}
+	return text
 }
 
 // asJSON encodes what cannot fail: texts, whole numbers and times.

@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"math/rand/v2"
 	"net/http"
@@ -80,6 +81,71 @@ func TestScenarioOnServer(t *testing.T) {
 		}
 	}
 	readBack(t, want)
+}
+
+// A real server has everything once, too, wherever the line to it is cut.
+func TestCutOnServer(t *testing.T) {
+	if *server == "" {
+		t.Skip("needs -server")
+	}
+	w, job := newWorld(), int64(100)
+	whole := &cutter{next: http.DefaultTransport}
+	if _, err := w.tracker(t, Options{URL: *server, Transport: whole}).Track(t.Context(), w.retraining(job, 2), nil, new(page).save); err != nil {
+		t.Fatal(err)
+	}
+	for at := 1; at <= whole.calls; at++ {
+		for _, late := range []bool{false, true} {
+			job++
+			line, p, told := &cutter{next: http.DefaultTransport, at: at, late: late}, new(page), w.retraining(job, 2)
+			tracker := w.tracker(t, Options{URL: *server, Transport: line})
+			_, err := tracker.Track(t.Context(), told, nil, p.save)
+			if err == nil && line.calls < at {
+				continue // aliases that are right need fewer calls
+			}
+			if !errors.Is(err, errCut) {
+				t.Errorf("cut at %d: got %v", at, err)
+			}
+			line.at = 0
+			id, err := tracker.Track(t.Context(), told, p.notes, p.save)
+			if err != nil {
+				t.Errorf("cut at %d (late %v): %v", at, late, err)
+				continue
+			}
+			if got := countOnServer(t, tracker.client, told.Version.Name, id); got != [4]int{1, 1, 1, 1} {
+				t.Errorf("cut at %d (late %v): %v runs, models, outputs, versions", at, late, got)
+			}
+		}
+	}
+}
+
+// countOnServer counts runs and logged models, what the run says that it made, and registered versions.
+func countOnServer(t *testing.T, c *Client, version, run string) (n [4]int) {
+	t.Helper()
+	experiment, err := c.experiment(t.Context(), DefaultExperiment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func(operation, filter, list string) int {
+		var answer map[string]json.RawMessage
+		if err := c.post(t.Context(), operation, search{[]string{experiment}, filter, 10}, &answer); err != nil {
+			t.Fatal(err)
+		}
+		var found []any
+		_ = json.Unmarshal(answer[list], &found) // absent if there is none
+		return len(found)
+	}
+	r, err := c.getRun(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := c.searchVersions(t.Context(), hasTag(pair{tagVersion, version}), 10, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return [4]int{
+		count("runs/search", hasTag(pair{tagRun, version}), "runs"),
+		count("logged-models/search", "source_run_id = '"+run+"'", "models"), len(r.Outputs.Models), len(page.Versions),
+	}
 }
 
 func expectRun(r ml.TrackedRun) expectedRun {

@@ -156,13 +156,13 @@ type datasetInput struct {
 	Dataset dataset `json:"dataset"`
 }
 
-// dataset is data that a run read. Source, schema and profile are JSON as text.
+// dataset is data that a run read. Source, schema and profile are JSON as text; the schema may be missing.
 type dataset struct {
 	Name       string `json:"name"`
 	Digest     string `json:"digest"`
 	SourceType string `json:"source_type"`
 	Source     string `json:"source"`
-	Schema     string `json:"schema"`
+	Schema     string `json:"schema,omitempty"`
 	Profile    string `json:"profile"`
 }
 

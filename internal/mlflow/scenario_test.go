@@ -35,6 +35,7 @@ func scenario(t *testing.T, tracker *Tracker, w *world) []ml.TrackedRun {
 		ids[id] = true
 		notANumber(t, tracker.client, id)
 	}
+	experiments(t, tracker.client)
 	back := ml.Aliases{Champion: one, Previous: wide.Version.Name}
 	if err := tracker.SetAliases(t.Context(), back); err != nil {
 		t.Fatal(err)
@@ -82,5 +83,31 @@ func notANumber(t *testing.T, c *Client, id string) {
 	}
 	if found != len(values) {
 		t.Errorf("%d of %d odd metrics came back", found, len(values))
+	}
+}
+
+// experiments are made once, restored if somebody deleted them, and get their tag if somebody else made them.
+func experiments(t *testing.T, c *Client) {
+	t.Helper()
+	const name = "made by hand"
+	if err := c.post(t.Context(), "experiments/create", map[string]string{"name": name}, nil); err != nil {
+		t.Fatal(err)
+	}
+	id, err := c.experiment(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.post(t.Context(), "experiments/delete", map[string]string{"experiment_id": id}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := c.experiment(t.Context(), name); err != nil || again != id {
+		t.Errorf("the experiment is %s, then %s (%v)", id, again, err)
+	}
+	e, err := c.findExperiment(t.Context(), name)
+	if err != nil || e.Stage != "active" || len(e.Tags) != 1 || e.Tags[0] != (pair{tagKind, kindValue}) {
+		t.Errorf("%+v, %v", e, err)
+	}
+	if _, err := c.createExperiment(t.Context(), name); !hasCode(err, codeExists) {
+		t.Errorf("made twice: %v", err)
 	}
 }

@@ -107,6 +107,9 @@ func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMe
 	if err != nil {
 		return d.notes.RunID, fmt.Errorf("track %s: %w", runName(run), err)
 	}
+	if len(d.leftOut) > 0 {
+		t.options.Logger.WarnContext(ctx, "mlflow could not be told of all", "run", runName(run), "left_out", d.leftOut)
+	}
 	return d.notes.RunID, nil
 }
 

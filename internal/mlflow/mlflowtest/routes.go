@@ -97,6 +97,17 @@ func (s *Server) DeleteExperiment(name string) {
 	}
 }
 
+// DeleteRun deletes a run as a user does.
+func (s *Server) DeleteRun(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.state.runs {
+		if r.ID == id {
+			r.Deleted = true
+		}
+	}
+}
+
 func (s *Server) tagExperiment(q question) (any, *refusal) {
 	e := s.experiment(q.text("experiment_id"))
 	if e == nil {
@@ -141,9 +152,13 @@ func (r *Run) answer() any {
 	for key, value := range r.Metrics {
 		metrics = append(metrics, map[string]any{"key": key, "value": value})
 	}
+	stage := "active"
+	if r.Deleted {
+		stage = "deleted"
+	}
 	return map[string]any{
 		"info": map[string]string{
-			"run_id": r.ID, "lifecycle_stage": "active", "artifact_uri": "mlflow-artifacts:/" + r.Experiment + "/" + r.ID + "/artifacts",
+			"run_id": r.ID, "lifecycle_stage": stage, "artifact_uri": "mlflow-artifacts:/" + r.Experiment + "/" + r.ID + "/artifacts",
 		},
 		"data": map[string]any{"metrics": metrics}, "outputs": map[string]any{"model_outputs": outputs},
 	}
@@ -175,7 +190,7 @@ func wanted(filter string) string {
 func (s *Server) searchRuns(q question) (any, *refusal) {
 	found := []any{}
 	for _, r := range s.state.runs {
-		if r.Tags["iacontinu.run"] == wanted(q.text("filter")) {
+		if !r.Deleted && r.Tags["iacontinu.run"] == wanted(q.text("filter")) {
 			found = append(found, r.answer())
 		}
 	}

@@ -49,6 +49,7 @@ type Experiment struct {
 // Run is a run with all that was logged of it.
 type Run struct {
 	ID, Experiment, Name, Status string
+	Deleted                      bool
 	Start, End                   int64
 	Tags, Params                 map[string]string
 	Metrics                      map[string]json.RawMessage
