@@ -189,7 +189,7 @@ func (d *delivery) openModel(ctx context.Context) (*loggedModel, error) {
 	}
 	m, err := d.client.createModel(ctx, newModel{
 		Experiment: d.experiment, Name: modelName, Type: "classifier", Run: d.run.Info.ID,
-		Params: d.params(), Tags: d.versionTags(),
+		Params: d.params(), Tags: append(d.origin(), d.versionTags()...),
 	})
 	if err != nil {
 		return nil, err

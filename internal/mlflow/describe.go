@@ -1,6 +1,7 @@
 package mlflow
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -64,14 +65,8 @@ func (d *delivery) newRun() newRun {
 }
 
 func (d *delivery) runTags() []pair {
-	r, o := d.told, d.tracker.options
-	tags := []pair{
-		{tagRun, runKey(r)},
-		{tagJob, strconv.FormatInt(r.JobID, 10)},
-		{"mlflow.source.name", o.Source},
-		{"mlflow.source.type", "JOB"},
-		{"mlflow.note.content", d.text()},
-	}
+	r := d.told
+	tags := append(d.origin(), pair{tagRun, runKey(r)}, pair{tagJob, strconv.FormatInt(r.JobID, 10)}, pair{"mlflow.note.content", d.text()})
 	if r.Version != nil {
 		tags = append(tags, pair{tagVersion, r.Version.Name})
 	}
@@ -80,7 +75,7 @@ func (d *delivery) runTags() []pair {
 		verdict = string(r.Result.Verdict)
 	}
 	tags = appendFilled(tags, pair{tagVerdict, verdict}, pair{tagReason, r.Args.Reason}, pair{tagRequestedBy, r.Args.RequestedBy},
-		pair{"mlflow.user", r.Args.RequestedBy}, pair{"mlflow.source.git.commit", o.Revision}, pair{tagFailure, r.Failure})
+		pair{tagFailure, r.Failure})
 	if d.artifact != nil {
 		tags = appendFilled(tags, pair{tagFingerprint, d.artifact.DataFingerprint})
 	}
@@ -88,6 +83,13 @@ func (d *delivery) runTags() []pair {
 		tags = appendFilled(tags, pair{tagCheck, strconv.FormatInt(t.Report.Slot, 10)}, pair{tagFlowRun, t.FlowRun})
 	}
 	return tags
+}
+
+// origin is who trained, and by what: the server's own tags.
+func (d *delivery) origin() []pair {
+	o := d.tracker.options
+	tags := []pair{{"mlflow.source.name", o.Source}, {"mlflow.source.type", "JOB"}}
+	return appendFilled(tags, pair{"mlflow.user", cmp.Or(d.told.Args.RequestedBy, o.Source)}, pair{"mlflow.source.git.commit", o.Revision})
 }
 
 // appendFilled appends the pairs that say something, cut to what the server takes.
@@ -112,7 +114,8 @@ func (d *delivery) versionTags() []pair {
 // text is the run's description, Markdown.
 func (d *delivery) text() string {
 	var b strings.Builder
-	b.WriteString(d.summary())
+	word, rest, _ := strings.Cut(d.summary(), ":")
+	fmt.Fprintf(&b, "**%s**:%s", word, rest)
 	r := d.told
 	if t := r.Args.Trigger; t != nil {
 		report := t.Report
@@ -129,11 +132,11 @@ func (d *delivery) text() string {
 func (d *delivery) summary() string {
 	switch r := d.told; {
 	case r.Result != nil:
-		return fmt.Sprintf("**%s**: %s.", r.Result.Verdict, strings.TrimSuffix(r.Result.Details, "."))
+		return fmt.Sprintf("%s: %s.", r.Result.Verdict, strings.TrimSuffix(r.Result.Details, "."))
 	case r.Failure != "":
-		return fmt.Sprintf("**%s**: %s", verdictFailed, r.Failure)
+		return fmt.Sprintf("%s: %s", verdictFailed, r.Failure)
 	}
-	return "The retraining's result is not known any more."
+	return "trained: the verdict is not known any more."
 }
 
 // params are what the training was asked for and how it went.

@@ -28,7 +28,8 @@ type experiment struct {
 	Tags  []pair `json:"tags"`
 }
 
-// The experiment opens in the view of machine learning, not in that of language models.
+// The list of experiments opens it in the view of machine learning, not in that of language models. A
+// direct link needs ?workflowType=machine_learning besides.
 const (
 	tagKind   = "mlflow.experimentKind"
 	kindValue = "custom_model_development"
