@@ -94,6 +94,21 @@ func TestGraphAnswersAsThePlane(t *testing.T) {
 	}
 }
 
+// One half is not above one half.
+func TestTie(t *testing.T) {
+	t.Parallel()
+	c := classifier(2)
+	c.Intercept = 0
+	text, err := c.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := decodeModel(t, text)
+	if label, p := m.graph.run(t, []float64{0, 0}); label != 0 || p != 0.5 {
+		t.Errorf("label %d and probability %v, want 0 and one half", label, p)
+	}
+}
+
 func TestModelSaysWhatItIs(t *testing.T) {
 	t.Parallel()
 	c := classifier(2)
@@ -365,9 +380,10 @@ func evaluate(t *testing.T, n graphNode, in []matrix) matrix {
 		return matrix{rows: 1, columns: 1, values: []float64{sum}}
 	case "Sigmoid":
 		return each(func(i int) float64 { return sigmoid(in[0].values[i]) })
-	case "Greater":
+	case "Greater", "GreaterOrEqual":
 		return each(func(i int) float64 {
-			if in[0].values[i] > in[1].values[0] {
+			v, limit := in[0].values[i], in[1].values[0]
+			if v > limit || v == limit && n.operator == "GreaterOrEqual" {
 				return 1
 			}
 			return 0
