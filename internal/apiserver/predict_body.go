@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -193,11 +194,18 @@ func parseRowByName(raw json.RawMessage, schema ml.Schema, location string) ([]f
 		return nil, []ml.FieldError{{Location: location, Message: err.Error()}}
 	}
 	var problems []ml.FieldError
+	missing := "" // worded once: it takes a look at all names
 	row := make([]float64, len(schema.Features))
 	for i, name := range schema.Features {
+		if len(problems) == maxProblems {
+			break
+		}
 		value, ok := values[name]
 		if !ok {
-			problems = append(problems, ml.FieldError{Location: location + "." + name, Message: "is missing" + unknownNames(values, schema)})
+			if missing == "" {
+				missing = "is missing" + unknownNames(values, schema)
+			}
+			problems = append(problems, ml.FieldError{Location: location + "." + name, Message: missing})
 			continue
 		}
 		v, err := parseNumber(value)
@@ -206,7 +214,7 @@ func parseRowByName(raw json.RawMessage, schema ml.Schema, location string) ([]f
 		}
 		row[i] = v
 	}
-	return row, problems[:min(len(problems), maxProblems)]
+	return row, problems
 }
 
 // maxProblems bounds how many wrong values one answer names.
@@ -214,17 +222,20 @@ const maxProblems = 100
 
 // unknownNames hints at a misspelt feature: unknown names alone are ignored.
 func unknownNames(values map[string]json.RawMessage, schema ml.Schema) string {
-	var unknown []string
-	for name := range values {
-		if !slices.Contains(schema.Features, name) {
-			unknown = append(unknown, strconv.Quote(name))
-		}
+	given := maps.Clone(values)
+	for _, name := range schema.Features {
+		delete(given, name)
 	}
-	if len(unknown) == 0 {
+	if len(given) == 0 {
 		return ""
 	}
-	slices.Sort(unknown)
-	return "; unknown names given: " + strings.Join(unknown[:min(len(unknown), 5)], ", ")
+	const most = 5
+	unknown := slices.Sorted(maps.Keys(given))
+	unknown = unknown[:min(len(unknown), most)]
+	for i, name := range unknown {
+		unknown[i] = strconv.Quote(shortened(name))
+	}
+	return "; unknown names given: " + strings.Join(unknown, ", ")
 }
 
 // parseNumber takes a JSON number or a string that holds one. Infinities, NaN and numbers beyond the
@@ -329,7 +340,7 @@ func parseBatch(body []byte, schema ml.Schema) ([][]float64, error) {
 		}
 	}
 	if wrong != nil {
-		return nil, invalidBody(wrong...)
+		return nil, invalidBody(wrong[:min(len(wrong), maxProblems)]...)
 	}
 	return rows, nil
 }

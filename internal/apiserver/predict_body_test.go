@@ -3,10 +3,12 @@ package apiserver
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"iacontinu/internal/ml"
 )
@@ -92,6 +94,59 @@ func TestParsePredictBoundsItsAnswer(t *testing.T) {
 	if !errors.As(err, &problem) || len(problem.Fields) > maxProblems+1 {
 		t.Fatalf("10,001 wrong values: %d named, want at most %d", len(problem.Fields), maxProblems+1)
 	}
+}
+
+// Names that the model does not know cost as much as their bytes, however many there are and however many
+// features are missing: one request must not take a core for a minute, nor be answered by megabytes.
+func TestParsePredictOfUnknownNames(t *testing.T) {
+	t.Parallel()
+	schema := ml.Schema{Target: "y", Classes: [2]string{"0", "1"}}
+	for i := range 4000 {
+		schema.Features = append(schema.Features, fmt.Sprint("feature", i))
+	}
+	long := strings.Repeat("x", 1000)
+	names := make([]string, 50_000)
+	for i := range names {
+		names[i] = fmt.Sprintf(`"%x":0`, i)
+	}
+	row := `{"` + long + `":0,` + strings.Join(names, ",") + `}`
+	few := schema
+	few.Features = schema.Features[:1]
+	parse := func(schema ml.Schema) (took time.Duration, one, many error) {
+		began := time.Now()
+		_, one = parsePredict([]byte(`{"features":`+row+`}`), schema, nil)
+		_, many = parseBatch([]byte(`{"instances":[[],`+row+`]}`), schema)
+		return time.Since(began), one, many
+	}
+	base, _, _ := parse(few)
+	took, one, many := parse(schema)
+	if took > 10*base { // about the same, and not a hundred times as long
+		t.Errorf("%d features are missing after %v, one after %v", len(schema.Features), took, base)
+	}
+	for _, err := range []error{one, many} {
+		var problem *ml.Error
+		if !errors.As(err, &problem) || len(problem.Fields) != maxProblems {
+			t.Fatalf("%v, want %d problems", err, maxProblems)
+		}
+		size := 0
+		for _, f := range problem.Fields {
+			size += len(f.Location) + len(f.Message)
+		}
+		last := problem.Fields[maxProblems-1].Message
+		if want := `is missing; unknown names given: "0", "1", "10", "100", "1000"`; last != want || size > 20_000 {
+			t.Errorf("%d bytes, the last %q; want %q", size, last, want)
+		}
+	}
+	_, err := parsePredict([]byte(`{"features":{"`+long+`":0}}`), schema, nil)
+	if err == nil || len(problemsOf(err)[0].Message) > 200 {
+		t.Errorf("a name of %d bytes is repeated whole", len(long))
+	}
+}
+
+func problemsOf(err error) []ml.FieldError {
+	var problem *ml.Error
+	errors.As(err, &problem)
+	return problem.Fields
 }
 
 // FuzzParsePlain holds the fast path to encoding/json: what it takes, the library takes with the
