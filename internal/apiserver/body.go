@@ -83,7 +83,7 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	_ = deadline.SetReadDeadline(time.Now().Add(bodyPatience)) // a recorder in a test has none
 	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
 	if err != nil {
-		return nil, fmt.Errorf("apiserver: read body: %w", err)
+		return nil, unreadable(err)
 	}
 	_ = deadline.SetReadDeadline(time.Time{}) // what follows may take its time
 	if int64(len(body)) > limit {
@@ -91,6 +91,11 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	}
 	return body, nil
 }
+
+// errUnreadable marks what went wrong while a body came: that is its sender's or the network's doing.
+var errUnreadable = errors.New("apiserver: read body")
+
+func unreadable(err error) error { return fmt.Errorf("%w: %w", errUnreadable, err) }
 
 func tooLarge(limit int64) *ml.Error {
 	return ml.Errorf(ml.CodeTooLarge, "the body is over the limit of %d bytes", limit)

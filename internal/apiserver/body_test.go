@@ -131,6 +131,46 @@ func TestChunkedBodies(t *testing.T) {
 	}
 }
 
+// A body in chunks that are none is its sender's fault: the answer says so, and the log has no error for it.
+func TestMalformedChunks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for _, path := range []string{"/auth/login", "/generate", "/predict", "/predict/batch", "/datasets?target=y"} {
+		kind, begin := "application/json", ""
+		if strings.HasPrefix(path, "/datasets") {
+			kind, begin = "text/csv", "6\r\na,b,y\n\r\n"
+		}
+		for _, chunk := range []string{"ZZ\r\n", "5\r\nabcdeXX\r\n", "5;" + strings.Repeat("x", 9000) + "\r\nabcde\r\n", "FFFFFFFFFFFFFFFFFF\r\n"} {
+			conn, err := net.Dial("tcp", b.server.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nContent-Type: %s\r\nTransfer-Encoding: chunked\r\n\r\n%s%s",
+				path, kind, begin, chunk)
+			resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("%s with %.10q: %v", path, chunk, err)
+			}
+			text, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := problem(t, reply{resp, string(text)}, http.StatusBadRequest)
+			if !strings.Contains(p.Detail, "chunks are malformed") {
+				t.Errorf("%s with %.10q: %s", path, chunk, text)
+			}
+		}
+	}
+	if strings.Contains(b.log.String(), `"level":"ERROR"`) {
+		t.Errorf("errors in the log:\n%s", b.log)
+	}
+}
+
 // Many clients send all of a body before they read the answer. Those must get the answer to a refused
 // body of 100 MB too, and not a broken connection, whatever it is refused for.
 func TestHugeBodyGetsItsAnswer(t *testing.T) {

@@ -119,6 +119,8 @@ func plainFailure(err error) *failure {
 		return newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "it took too long: try again")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return newFailure(http.StatusBadRequest, "", "the body ended before its end")
+	case errors.Is(err, errUnreadable):
+		return newFailure(http.StatusBadRequest, "", "the body could not be read: the connection broke, or Transfer-Encoding: chunked was said and its chunks are malformed")
 	}
 	return newFailure(http.StatusInternalServerError, "", "something went wrong here: quote the request id to whoever runs this server")
 }

@@ -1,7 +1,6 @@
 package apiserver
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -96,7 +95,7 @@ func (s *Server) readInto(dst []byte, r *http.Request) ([]byte, error) {
 		case err == io.EOF:
 			return dst, nil
 		case err != nil:
-			return dst, fmt.Errorf("apiserver: read body: %w", err)
+			return dst, unreadable(err)
 		}
 	}
 }

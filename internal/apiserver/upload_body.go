@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"sync"
@@ -81,7 +80,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 		b.err = errStopping()
 		return n, b.err
 	case err != nil:
-		b.err = fmt.Errorf("apiserver: read upload: %w", err)
+		b.err = unreadable(err)
 		return n, b.err
 	}
 	return n, err
