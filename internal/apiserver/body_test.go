@@ -242,6 +242,8 @@ func TestAnswersNeverRepeatSecrets(t *testing.T) {
 	for _, tt := range [][2]string{
 		{"/auth/login", `{"username":"testuser","password":"` + secret + `"}`},
 		{"/auth/login", `{"password":"` + secret + `"}`},
+		{"/auth/login", `{"username":"testuser","password":"` + secret + `","USERNAME":5}`},
+		{"/auth/login", `"` + secret + `"`},
 		{"/auth/login", `{"username":"testuser","password":"` + secret + `"`},
 		{"/auth/login", `{"username":"testuser","password":{"x":"` + secret + `"}}`},
 		{"/auth/register", `{"username":"x","email":"x","password":"` + strings.Repeat(secret, 10) + `"}`},

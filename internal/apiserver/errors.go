@@ -196,10 +196,11 @@ func fieldOf(e *huma.ErrorDetail) api.FieldError {
 	return api.FieldError{Location: e.Location, Message: e.Message, Value: shown(e.Location, e.Value)}
 }
 
-// shown is a value as it may be repeated to the client: a short one that is no secret.
+// shown is a value as it may be repeated to the client: a short one that is no secret, nor the whole body,
+// which may have one.
 func shown(location string, value any) any {
 	const most = 100
-	if strings.Contains(location, "password") || strings.Contains(location, "token") {
+	if location == "body" || strings.Contains(location, "password") || strings.Contains(location, "token") {
 		return nil
 	}
 	switch v := value.(type) {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
 )
 
@@ -171,6 +172,25 @@ func unmarshalTree(t *testing.T, text string) any {
 		t.Fatal(err)
 	}
 	return v
+}
+
+// An answer has words of JSON, not of this program, and never the body that could not be read.
+func TestErrorsOfDecodingAreWorded(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		`{"username":5}`: "username is of a wrong kind: number",
+		`[]`:             "it is of a wrong kind: array",
+		`{"username":`:   "has a value of a wrong kind", // the check of the syntax comes first
+	} {
+		err := unmarshal([]byte(body), new(api.LoginRequest))
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", body, err, want)
+			continue
+		}
+		if got := fieldOf(&huma.ErrorDetail{Location: "body", Message: err.Error(), Value: body}); got.Value != nil {
+			t.Errorf("%s is repeated: %+v", body, got)
+		}
+	}
 }
 
 func TestFieldOf(t *testing.T) {

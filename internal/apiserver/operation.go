@@ -2,8 +2,11 @@ package apiserver
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -49,7 +52,7 @@ func (s *Server) newHuma() huma.API {
 func unmarshal(data []byte, v any) error {
 	tree, ok := v.(*any)
 	if !ok {
-		return json.Unmarshal(data, v)
+		return decoded(json.Unmarshal(data, v))
 	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -58,6 +61,18 @@ func unmarshal(data []byte, v any) error {
 	}
 	*tree = floats(*tree)
 	return nil
+}
+
+// decoded words an error of encoding/json without the names that things have in this program.
+func decoded(err error) error {
+	var kind *json.UnmarshalTypeError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &kind):
+		return fmt.Errorf("%s is of a wrong kind: %s", cmp.Or(kind.Field, "it"), kind.Value)
+	}
+	return errors.New("has a value of a wrong kind")
 }
 
 func floats(v any) any {

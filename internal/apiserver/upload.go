@@ -187,8 +187,9 @@ func isField(name string) bool {
 	return name == "target" || name == "name" || name == "ignore" || name == "decimal" || name == "skip_bad"
 }
 
-func badForm(err error) error {
-	return invalidBody(ml.FieldError{Location: "body", Message: "is not multipart/form-data: " + err.Error()})
+func badForm(cause error) error {
+	wrong := invalidBody(ml.FieldError{Location: "body", Message: "is not multipart/form-data: a part is malformed or cut off, or Content-Type names no boundary, or another one"})
+	return fmt.Errorf("%w: %w", wrong, cause)
 }
 
 // lastFile reads the file of a form and, before it reports its end, makes sure that nothing follows

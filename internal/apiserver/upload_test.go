@@ -143,6 +143,11 @@ func TestUploadRefused(t *testing.T) {
 		if p.Code != "invalid" && tt.status == 422 {
 			t.Errorf("%s: %+v", tt.name, p)
 		}
+		for _, f := range p.Errors {
+			if strings.Contains(f.Message, "multipart:") || strings.Contains(f.Message, "param") { // words of this program
+				t.Errorf("%s: %+v", tt.name, f)
+			}
+		}
 	}
 	if len(b.imported) != 0 {
 		t.Errorf("imported %v", b.imported)
