@@ -18,8 +18,14 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// maxJSON is the greatest size of a JSON body in bytes.
-const maxJSON = 1 << 20
+// The greatest sizes of JSON bodies in bytes: of predictions, which are decoded in turn, and of all other
+// operations, which have a few fields. Strangers may send the latter, and a tree of their values would take sixty
+// times their bytes. A check that asks for a retraining sends its report along.
+const (
+	maxJSON   = 1 << 20
+	maxFields = 8 << 10
+	maxReport = 128 << 10
+)
 
 // bodyPatience is how long the whole of a JSON body may take.
 const bodyPatience = 15 * time.Second
@@ -36,7 +42,11 @@ const lingerBytes = 128 << 20
 // required, an empty one and null count as absent, whatever their content type.
 func (s *Server) jsonBody(required bool, known map[string]*huma.Schema, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := s.readBody(w, r, maxJSON)
+		limit := int64(maxFields)
+		if role := w.(*exchange).who.Role; role == ml.RoleService || role == ml.RoleAdmin {
+			limit = maxReport
+		}
+		body, err := s.readBody(w, r, limit)
 		if err == nil {
 			body, err = checkJSON(r.Header, body, required)
 		}

@@ -18,7 +18,7 @@ import (
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	long := strings.Repeat(" ", maxJSON)
+	long, room := strings.Repeat(" ", maxJSON), strings.Repeat(" ", maxFields)
 	for _, tt := range []struct {
 		name, path, body string
 		header           string
@@ -46,12 +46,13 @@ func TestBodies(t *testing.T) {
 		{"NaN", "/generate", `{"samples":NaN}`, "", 422},
 		{"single quotes", "/generate", `{'samples':5}`, "", 422},
 		{"not UTF-8", "/generate", "{\"samples\":\xff}", "", 422},
-		{"deep", "/generate", strings.Repeat("[", 100_000), "", 422},
-		{"just within the limit", "/generate", `{"samples":5}` + long[:maxJSON-13], "", 200},
-		{"just over the limit", "/generate", `{"samples":5}` + long[:maxJSON-12], "", 413},
+		{"deep", "/generate", strings.Repeat("[", maxFields), "", 422},
+		{"deep, to predict", "/predict", strings.Repeat("[", 100_000), "", 422},
+		{"just within the limit", "/generate", `{"samples":5}` + room[:maxFields-13], "", 200},
+		{"just over the limit", "/generate", `{"samples":5}` + room[:maxFields-12], "", 413},
 		{"over the limit, to predict", "/predict", `{"features":[1,2]}` + long, "", 413},
 		{"over the limit, to predict many", "/predict/batch", `{"instances":[[1,2]]}` + long, "", 413},
-		{"over the limit, to login", "/auth/login", `{"username":"` + long + `"}`, "", 413},
+		{"over the limit, to login", "/auth/login", `{"username":"x","password":"y","z":[` + strings.Repeat("[],", 5000) + `[]]}`, "", 413},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +118,7 @@ func TestIgnoredFieldsAreNamed(t *testing.T) {
 func TestChunkedBodies(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	for body, status := range map[string]int{`{"samples":5}`: 200, strings.Repeat("x", maxJSON+1): 413} {
+	for body, status := range map[string]int{`{"samples":5}`: 200, strings.Repeat("x", maxFields+1): 413} {
 		req, _ := http.NewRequestWithContext(t.Context(), "POST", b.server.URL()+"/generate", io.MultiReader(strings.NewReader(body)))
 		req.Header.Set("Authorization", "Bearer user")
 		resp, err := http.DefaultClient.Do(req)

@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"sync"
@@ -37,13 +38,19 @@ func (s *Server) handlePredict(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
+	leave, err := s.largePlace(x, r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	defer leave()
 	ws := workspaces.Get().(*workspace)
 	defer ws.giveBack()
 	if ws.body, err = s.readInto(ws.body[:0], r); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	if ws.features, err = parsePredict(ws.body, v.Schema, ws.features); err != nil {
+	if ws.features, err = s.predictRow(r.Context(), ws.body, v.Schema, ws.features); err != nil {
 		s.fail(w, r, err)
 		return
 	}
@@ -108,12 +115,18 @@ func (s *Server) handlePredictBatch(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
+	leave, err := s.largePlace(x, r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	defer leave()
 	body, err := s.readBody(w, r, maxJSON)
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
-	rows, err := parseBatch(body, v.Schema)
+	rows, err := s.batchRows(r.Context(), body, v.Schema)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -128,6 +141,26 @@ func (s *Server) handlePredictBatch(w http.ResponseWriter, r *http.Request) {
 		out.Predictions[i] = predictionOf(p)
 	}
 	s.writeJSON(w, r, http.StatusOK, jsonContent[0], out)
+}
+
+// predictRow is parsePredict in turn.
+func (s *Server) predictRow(ctx context.Context, body []byte, schema ml.Schema, dst []float64) ([]float64, error) {
+	done, err := s.decodeTurn(ctx, len(body))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return parsePredict(body, schema, dst)
+}
+
+// batchRows is parseBatch in turn.
+func (s *Server) batchRows(ctx context.Context, body []byte, schema ml.Schema) ([][]float64, error) {
+	done, err := s.decodeTurn(ctx, len(body))
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return parseBatch(body, schema)
 }
 
 func predictionOf(p ml.Prediction) api.PredictResponse {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -134,6 +135,8 @@ type Server struct {
 	docs     *docs
 	limits   *limits
 	uploads  *places
+	large    *places
+	decoding chan struct{} // full when as many large bodies are decoded as may be
 	watches  *watches
 	refusals sampler
 
@@ -153,6 +156,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opt: o, log: slog.New(LogRequestID(o.Logger.Handler())), ids: newRequestIDs(), router: chi.NewRouter(),
 		limits: newLimits(o.UserLogins, o.AddressLogins), uploads: newPlaces(maxUploads, callerUploads), stopping: make(chan struct{}),
+		large: newPlaces(maxLarge, callerLarge), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	s.watches = newWatches(s.follow)
 	s.routing.New = func() any { return chi.NewRouteContext() }
