@@ -11,7 +11,7 @@ import (
 )
 
 // logAccess writes a line for a request: what is asked for many times a minute only at debug, and of
-// its refusals only a sample.
+// its refusals, and of what strangers ask for, only a sample.
 func (s *Server) logAccess(c *requestContext, r *http.Request, took time.Duration) {
 	x := &c.exchange
 	level := slog.LevelInfo
@@ -45,15 +45,24 @@ func quiet(pattern string) bool {
 	return false
 }
 
-// refusalLines is how many refusals on quiet routes are logged a second. A client with a revoked token
-// may be refused thousands of times a second, and the log keeps a bounded history.
-const refusalLines = 10
+// Anybody can ask thousands of times a second, and the log keeps a bounded history: strangers fill it in days
+// with so many lines a minute, and not in minutes. Refusals of known callers on quiet routes are logged so many
+// times a second.
+const (
+	strangerLines  = 30
+	strangerWindow = 60 // seconds
+	refusalLines   = 10
+	refusalWindow  = 1
+)
 
-// sampler lets so many lines of each second through and counts the others.
+// sampler lets so many lines of each window of time through and counts the others.
 type sampler struct {
+	most   int
+	window int64 // seconds
+
 	mu      sync.Mutex
-	second  int64 // Unix time
-	lines   int   // let through in this second
+	now     int64 // the number of the window
+	lines   int   // let through in it
 	dropped int   // since told last
 }
 
@@ -61,10 +70,10 @@ type sampler struct {
 func (p *sampler) take(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if second := now.Unix(); second != p.second {
-		p.second, p.lines = second, 0
+	if n := now.Unix() / p.window; n != p.now {
+		p.now, p.lines = n, 0
 	}
-	if p.lines == refusalLines {
+	if p.lines == p.most {
 		p.dropped++
 		return false
 	}
@@ -72,11 +81,11 @@ func (p *sampler) take(now time.Time) bool {
 	return true
 }
 
-// overdue takes the number of lines dropped in earlier seconds.
+// overdue takes the number of lines dropped in earlier windows.
 func (p *sampler) overdue(now time.Time) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if now.Unix() == p.second {
+	if now.Unix()/p.window == p.now {
 		return 0
 	}
 	n := p.dropped
@@ -84,17 +93,26 @@ func (p *sampler) overdue(now time.Time) int {
 	return n
 }
 
-// sampled reports whether the line of a request is to be written. The refusals that were left out are
-// told of by the first line of any kind in a later second.
+// sampled reports whether the line of a request is to be written. The lines that were left out are told of by
+// the first line of any kind in a later window.
 func (s *Server) sampled(x *exchange) bool {
-	refused := x.status >= 400 && x.status < 500 && x.route != nil && quiet(x.route.pattern)
 	now := s.opt.Clock()
-	s.tellDropped(s.refusals.overdue(now))
-	return !refused || s.refusals.take(now)
+	s.tellDropped(now)
+	switch {
+	case x.who.Username == "":
+		return s.strangers.take(now)
+	case x.status >= 400 && x.status < 500 && x.route != nil && quiet(x.route.pattern):
+		return s.refusals.take(now)
+	}
+	return true
 }
 
-func (s *Server) tellDropped(n int) {
-	if n > 0 {
+// tellDropped tells how many lines were left out up to the window before now.
+func (s *Server) tellDropped(now time.Time) {
+	if n := s.refusals.overdue(now); n > 0 {
 		s.log.LogAttrs(context.Background(), slog.LevelInfo, "refused requests not logged", slog.Int("suppressed", n))
+	}
+	if n := s.strangers.overdue(now); n > 0 {
+		s.log.LogAttrs(context.Background(), slog.LevelInfo, "requests without a valid token not logged", slog.Int("suppressed", n))
 	}
 }

@@ -138,7 +138,8 @@ type Server struct {
 	large    *places
 	decoding chan struct{} // full when as many large bodies are decoded as may be
 	watches  *watches
-	refusals sampler
+	// of lines of the log
+	refusals, strangers *sampler
 
 	listener net.Listener
 	http     *http.Server
@@ -156,6 +157,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		opt: o, log: slog.New(LogRequestID(o.Logger.Handler())), ids: newRequestIDs(), router: chi.NewRouter(),
 		limits: newLimits(o.UserLogins, o.AddressLogins), uploads: newPlaces(maxUploads, callerUploads), stopping: make(chan struct{}),
+		refusals: &sampler{most: refusalLines, window: refusalWindow}, strangers: &sampler{most: strangerLines, window: strangerWindow},
 		large: newPlaces(maxLarge, callerLarge), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	s.watches = newWatches(s.follow)
@@ -244,7 +246,7 @@ func (s *Server) Run(ctx context.Context) error {
 		err = s.http.Close()
 	}
 	s.cancel()
-	s.tellDropped(s.refusals.overdue(time.Time{})) // all there are
+	s.tellDropped(time.Time{}) // all there are
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}
