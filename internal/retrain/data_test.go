@@ -125,10 +125,21 @@ func TestDataThatCannotBeTrainedOn(t *testing.T) {
 		}
 		w.refuse(t, ml.RetrainArgs{DatasetID: w.add(flowers(), rows).ID}, ml.CodeUnprocessed, "can't be trained on")
 	})
+	t.Run("values beyond sums", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		w.add(ml.GeneratedSchema(), sample(50, 1, plane))
+		rows := sample(50, 2, plane)
+		for i := range rows.Features[1] {
+			rows.Features[1][i] = math.MaxFloat64 * float64(1-2*(i%2))
+		}
+		w.add(ml.GeneratedSchema(), rows)
+		w.refuse(t, ml.RetrainArgs{}, ml.CodeUnprocessed, `column "feature2" of dataset 2 has values of up to 1.8e+308`)
+	})
 	t.Run("bad penalty", func(t *testing.T) {
 		t.Parallel()
 		w := newWorld(t)
-		w.refuse(t, ml.RetrainArgs{C: -1}, ml.CodeUnprocessed, "C")
+		w.refuse(t, ml.RetrainArgs{C: -1}, ml.CodeUnprocessed, "train: C is -1, want 1e-9 to 1e9")
 	})
 	t.Run("no such dataset", func(t *testing.T) {
 		t.Parallel()

@@ -26,7 +26,7 @@ func (j *job) evaluate(ctx context.Context) (err error) {
 	p := make([]float64, holdout.Len())
 	j.model.Probabilities(holdout.Features, p)
 	if j.quality, err = logreg.Evaluate(p, holdout.Target, nil); err != nil {
-		return unprocessable(err)
+		return j.unprocessable(err)
 	}
 	var q []float64
 	if a := j.champion.artifact; a != nil {

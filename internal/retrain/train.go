@@ -3,6 +3,7 @@ package retrain
 import (
 	"context"
 	"errors"
+	"math"
 
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
@@ -11,22 +12,49 @@ import (
 // train fits the candidate.
 func (j *job) train(ctx context.Context) (err error) {
 	j.model, j.fit, err = logreg.Fit(ctx, j.sides.train.Features, j.sides.train.Target, nil, j.fitOptions())
-	return unprocessable(err)
+	return j.unprocessable(err)
 }
 
 func (j *job) fitOptions() logreg.Options {
 	return logreg.Options{C: j.args.C, Balanced: j.args.Balanced}
 }
 
-// unprocessable gives a code to what is wrong with the data or the options, not with the platform.
-func unprocessable(err error) error {
-	for _, fault := range []error{
-		logreg.ErrOptions, logreg.ErrShape, logreg.ErrNotFinite, logreg.ErrLabel,
-		logreg.ErrWeight, logreg.ErrProbability, logreg.ErrSingleClass,
-	} {
-		if errors.Is(err, fault) {
-			return ml.Errorf(ml.CodeUnprocessed, "the data can't be trained on: %w", err)
-		}
+// unprocessable says, to whoever asked for the job, what is wrong with the data or the options, if that is it and
+// not the platform.
+func (j *job) unprocessable(err error) error {
+	is := func(fault error) bool { return errors.Is(err, fault) }
+	var told *ml.Error
+	switch {
+	case is(logreg.ErrNotFinite) || is(logreg.ErrProbability):
+		told = j.tooLarge()
+	case is(logreg.ErrOptions):
+		told = ml.Errorf(ml.CodeUnprocessed, "C is %v, want 1e-9 to 1e9", j.args.C)
+	case is(logreg.ErrShape) || is(logreg.ErrLabel) || is(logreg.ErrWeight) || is(logreg.ErrSingleClass):
+		told = ml.Errorf(ml.CodeUnprocessed, "the data can't be trained on: want a number for each feature, and rows of both classes")
+	default:
+		return err
 	}
-	return err
+	told.Err = err
+	return told
+}
+
+// tooLarge names the value that is farthest from zero: sums over such values are beyond the range of numbers.
+func (j *job) tooLarge() *ml.Error {
+	worst, feature, dataset := -1.0, 0, int64(0)
+	from := 0
+	for _, p := range j.parts {
+		rows := j.data.Slice(from, from+p.rows)
+		for k, column := range rows.Features {
+			for _, v := range column {
+				if size := math.Abs(v); !(size <= worst) && !math.IsNaN(worst) { // NaN is the worst of all
+					worst, feature, dataset = size, k, p.dataset.ID
+				}
+			}
+		}
+		from += p.rows
+	}
+	return ml.Errorf(ml.CodeUnprocessed,
+		"the data can't be trained on: column %q of dataset %d has values of up to %.3g, and sums over them are beyond the range of numbers; "+
+			"import the file again with that column in another unit, or without it (--ignore, or ignore=... over HTTP)",
+		j.schema.Features[feature], dataset, worst)
 }
