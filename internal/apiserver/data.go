@@ -9,7 +9,7 @@ import (
 )
 
 func (s *Server) datasetList(ctx context.Context, in *newest) (*with[api.DatasetList], error) {
-	all, total, err := s.opt.Catalogue.Datasets(ctx, in.Limit)
+	all, total, err := s.opt.Catalogue.ListDatasets(ctx, in.Limit)
 	if err != nil {
 		return nil, err
 	}

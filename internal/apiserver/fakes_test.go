@@ -216,7 +216,7 @@ func (w *world) Dataset(_ context.Context, id int64) (ml.Dataset, error) {
 	return ml.Dataset{}, ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id)
 }
 
-func (w *world) Datasets(_ context.Context, limit int) ([]ml.Dataset, int64, error) {
+func (w *world) ListDatasets(_ context.Context, limit int) ([]ml.Dataset, int64, error) {
 	return w.datasetRows[:min(limit, len(w.datasetRows))], int64(len(w.datasetRows)), w.fail
 }
 

@@ -61,8 +61,8 @@ type activator interface {
 // catalogue reads the ready datasets in the store.
 type catalogue interface {
 	Dataset(ctx context.Context, id int64) (ml.Dataset, error)
-	// Datasets lists the newest and says how many there are.
-	Datasets(ctx context.Context, limit int) ([]ml.Dataset, int64, error)
+	// ListDatasets lists the newest, as many as an answer can hold, and says how many there are.
+	ListDatasets(ctx context.Context, limit int) ([]ml.Dataset, int64, error)
 }
 
 // datasets makes and removes datasets. It is package datasets.

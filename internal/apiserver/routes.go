@@ -49,7 +49,7 @@ func (s *Server) routes() {
 	// Data
 	add(s, s.generateOp(), s.generate)
 	s.handle(post, api.PathDatasets, signedIn, s.upload)
-	add(s, s.op(get, api.PathDatasetList, open, "data", "datasets", "The newest datasets"), s.datasetList)
+	add(s, s.op(get, api.PathDatasetList, open, "data", "datasets", "The newest datasets; fewer than asked for if the names of their features take over 2 MiB together"), s.datasetList)
 	add(s, s.op(del, api.PathDataset, adminOnly, "data", "delete-dataset", "Remove a dataset", 404, 409), s.deleteDataset)
 
 	// Models

@@ -135,6 +135,41 @@ func (s *Store) Datasets(ctx context.Context, limit int) ([]ml.Dataset, int64, e
 	return ds, total, err
 }
 
+// maxListed bounds the names of features that ListDatasets reads, in bytes.
+const maxListed = 2 << 20
+
+// ListDatasets is Datasets for an answer that must not grow with how wide the datasets are: it ends early, but
+// not before the first, when their features' names take more than 2 MiB together.
+func (s *Store) ListDatasets(ctx context.Context, limit int) (list []ml.Dataset, total int64, err error) {
+	q := s.read.WithContext(ctx).Model(&datasetRow{}).Where("state = ?", string(ml.DatasetReady)).Session(&gorm.Session{})
+	if err := q.Count(&total).Error; err != nil {
+		return nil, 0, fmt.Errorf("store: list datasets: %w", coded(err))
+	}
+	rows, err := q.Order("generation_id DESC").Limit(cmp.Or(limit, defaultLimit)).Rows()
+	if err != nil {
+		return nil, 0, fmt.Errorf("store: list datasets: %w", coded(err))
+	}
+	defer rows.Close()
+	for size := 0; rows.Next(); {
+		var r datasetRow
+		if err := q.ScanRows(rows, &r); err != nil {
+			return nil, 0, fmt.Errorf("store: list datasets: %w", coded(err))
+		}
+		if size += len(r.Schema); size > maxListed && len(list) > 0 {
+			return list, total, nil
+		}
+		d, err := r.dataset()
+		if err != nil {
+			return nil, 0, fmt.Errorf("store: list datasets: %w", err)
+		}
+		list = append(list, d)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, 0, fmt.Errorf("store: list datasets: %w", coded(err))
+	}
+	return list, total, nil
+}
+
 // NewestDatasets reads the newest ready datasets of one schema, newest first.
 func (s *Store) NewestDatasets(ctx context.Context, schemaKey string, limit int) ([]ml.Dataset, error) {
 	return s.datasets(s.read.WithContext(ctx).

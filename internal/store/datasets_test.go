@@ -1,8 +1,10 @@
 package store_test
 
 import (
+	"context"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -177,10 +179,12 @@ func TestDatasetsAreListedNewestFirst(t *testing.T) {
 		}
 		ids = append(ids, readyDataset(t, s, d, columns(2)))
 	}
-	list, total, err := s.Datasets(ctx, 2)
-	ok(t, err)
-	if total != 5 || len(list) != 2 || list[0].ID != ids[4] || list[1].ID != ids[3] {
-		t.Errorf("listed %v of %d", list, total)
+	for _, list := range []func(context.Context, int) ([]ml.Dataset, int64, error){s.Datasets, s.ListDatasets} {
+		list, total, err := list(ctx, 2)
+		ok(t, err)
+		if total != 5 || len(list) != 2 || list[0].ID != ids[4] || list[1].ID != ids[3] || !list[1].Schema.Equal(other) {
+			t.Errorf("listed %v of %d", list, total)
+		}
 	}
 	newest, err := s.NewestDatasets(ctx, ml.GeneratedSchema().Key(), 2)
 	ok(t, err)
@@ -240,5 +244,28 @@ func TestDropDataset(t *testing.T) {
 	}
 	if next := readyDataset(t, s, ml.Dataset{}, columns(1)); next != kept+1 {
 		t.Errorf("the next id is %d", next)
+	}
+}
+
+// A list for anybody who asks has a bounded size, however wide the datasets are; it has one at least.
+func TestListOfWideDatasetsEndsEarly(t *testing.T) {
+	t.Parallel()
+	const maxListed = 2 << 20 // bytes of names
+	s := setup(t)
+	wide := func(bytes int) ml.Dataset {
+		return ml.Dataset{Schema: ml.Schema{Features: []string{"a", strings.Repeat("b", bytes)}, Target: "y"}}
+	}
+	var ids []int64
+	for _, bytes := range []int{maxListed, maxListed / 4, maxListed / 4, maxListed / 4, maxListed / 4} {
+		ids = append(ids, readyDataset(t, s, wide(bytes), columns(2)))
+	}
+	list, total, err := s.ListDatasets(t.Context(), 0)
+	ok(t, err)
+	if total != 5 || len(list) != 3 || list[0].ID != ids[4] || list[2].ID != ids[2] {
+		t.Errorf("listed %d of %d", len(list), total)
+	}
+	last := readyDataset(t, s, wide(2*maxListed), columns(2))
+	if list, _, err = s.ListDatasets(t.Context(), 0); err != nil || len(list) != 1 || list[0].ID != last {
+		t.Errorf("listed %d datasets, %v; want the newest alone", len(list), err)
 	}
 }

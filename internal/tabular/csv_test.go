@@ -239,6 +239,15 @@ func TestReadCSVLeavesColumnsOut(t *testing.T) {
 	}
 }
 
+// longNames is the start of a header of so many columns.
+func longNames(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "%0250d_,", i)
+	}
+	return b.String()
+}
+
 func TestReadCSVFileErrors(t *testing.T) {
 	t.Parallel()
 	many := strings.Repeat("c,", 60)
@@ -269,6 +278,8 @@ func TestReadCSVFileErrors(t *testing.T) {
 		{name: "UTF-16", text: "\xff\xfea\x00,\x00y\x00", want: "UTF-16"},
 		{name: "long name", text: strings.Repeat("x", 300) + ",y\n", want: "longer than 256 bytes"},
 		{name: "too many columns", text: many + "y\n", want: "61 columns, at most 10", options: CSVOptions{MaxColumns: 10}},
+		{name: "long names", text: longNames(300) + "y\n", want: "longer than 65536 bytes together"},
+		{name: "long names, some left out", text: longNames(300) + "y\n", want: "a header and no rows", options: CSVOptions{Ignore: strings.Split(longNames(60), ",")}},
 		{name: "header quote", text: "a\"b,y\n", want: "a quote in the wrong place"},
 		{name: "open header", text: "\"a,y\n1,2\n", want: "never closed"},
 		{name: "text column", text: "id,a,y\nx1,1,no\nx2,2,yes\n", want: `line 2, column "id": not a number: "x1"; columns that are no features are left out by --ignore id (`},

@@ -9,7 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-const maxName = 256 // bytes of a column's name, and of a class
+const (
+	maxName  = 256      // bytes of a column's name, and of a class
+	maxNames = 64 << 10 // bytes of the names of all features, which answers repeat
+)
 
 // What a column is for; features are numbered from 0.
 const (
@@ -102,6 +105,7 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 	}
 	h := header{columns: columns, slots: make([]int, len(columns))}
 	first := make(map[string]int, len(columns))
+	size := 0 // of the features' names
 	for j, name := range columns {
 		switch at, twice := first[name]; {
 		case name == "":
@@ -122,6 +126,9 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 		default:
 			h.slots[j] = len(h.features)
 			h.features = append(h.features, name)
+			if size += len(name); size > maxNames {
+				return header{}, fileErrorf("the names of the columns are longer than %d bytes together; shorten them, or leave columns out", maxNames)
+			}
 		}
 	}
 	for _, name := range append([]string{o.Target}, ignore...) {
