@@ -1,0 +1,168 @@
+package prefect
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// object is a JSON object of a request.
+type object = map[string]any
+
+// The types of states that the server knows.
+const (
+	typeScheduled  = "SCHEDULED"
+	typePending    = "PENDING"
+	typeRunning    = "RUNNING"
+	typeCompleted  = "COMPLETED"
+	typeFailed     = "FAILED"
+	typeCancelled  = "CANCELLED"
+	typeCrashed    = "CRASHED"
+	typeCancelling = "CANCELLING"
+)
+
+// state is a state as the server keeps it.
+type state struct {
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Message string `json:"message"`
+	Details struct {
+		TransitionID string `json:"transition_id"`
+	} `json:"state_details"`
+}
+
+func (s state) final() bool {
+	return s.Type == typeCompleted || s.Type == typeFailed || s.Type == typeCancelled || s.Type == typeCrashed
+}
+
+// serverRun is a flow run as the server keeps it.
+type serverRun struct {
+	ID            string         `json:"id"`
+	Name          string         `json:"name"`
+	Parameters    map[string]any `json:"parameters"`
+	Expected      time.Time      `json:"expected_start_time"`
+	Next          time.Time      `json:"next_scheduled_start_time"`
+	AutoScheduled bool           `json:"auto_scheduled"`
+	PID           string         `json:"infrastructure_pid"`
+	State         state          `json:"state"`
+}
+
+// serverTask is a task run as the server keeps it.
+type serverTask struct {
+	ID         string    `json:"id"`
+	FlowRunID  string    `json:"flow_run_id"`
+	Name       string    `json:"name"`
+	TaskKey    string    `json:"task_key"`
+	DynamicKey string    `json:"dynamic_key"`
+	RunCount   int       `json:"run_count"`
+	Start      time.Time `json:"start_time"`
+	State      state     `json:"state"`
+}
+
+// The server's words on a proposed state.
+const (
+	accepted = "ACCEPT"
+	rejected = "REJECT"
+	waiting  = "WAIT"
+)
+
+// proposal is a state that a flow run is to have.
+type proposal struct {
+	Type, Name, Message string
+	// Transition tells this transition from all others: proposing it twice makes it once.
+	Transition string
+	// Force goes past the server's rules.
+	Force bool
+}
+
+// verdict is the server's word on a proposal.
+type verdict struct {
+	Status  string `json:"status"`
+	State   state  `json:"state"`
+	Details struct {
+		Reason string  `json:"reason"`
+		Delay  float64 `json:"delay_seconds"`
+	} `json:"details"`
+}
+
+func (v verdict) accepted() bool { return v.Status == accepted }
+
+// propose proposes a state of a flow run, and again as long as the server asks to wait.
+func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, error) {
+	s := object{"type": p.Type, "name": p.Name, "state_details": object{"transition_id": p.Transition}}
+	if p.Message != "" {
+		s["message"] = p.Message
+	}
+	for {
+		var v verdict
+		_, err := c.do(ctx, request{
+			operation: "set_" + strings.ToLower(p.Type), method: http.MethodPost, path: "/flow_runs/" + url.PathEscape(id) + "/set_state",
+			in: object{"state": s, "force": p.Force}, out: &v,
+		})
+		if err != nil {
+			return v, err
+		}
+		if v.Status == rejected && v.State.Details.TransitionID == p.Transition {
+			v.Status = accepted // an earlier try arrived, and its answer was lost
+		}
+		if v.Status != waiting {
+			return v, nil
+		}
+		if !sleep(ctx, time.Duration(max(v.Details.Delay, 0.1)*float64(time.Second))) {
+			return v, context.Cause(ctx)
+		}
+	}
+}
+
+// pageSize is the most that the server gives at once.
+const pageSize = 200
+
+// find lists the flow runs of a filter, the first page of them.
+func (c *Client) find(ctx context.Context, operation string, filter object) ([]serverRun, error) {
+	filter["limit"] = pageSize
+	var out []serverRun
+	_, err := c.do(ctx, request{operation: operation, method: http.MethodPost, path: "/flow_runs/filter", in: filter, out: &out})
+	return out, err
+}
+
+// flowID finds or makes a flow.
+func (c *Client) flowID(ctx context.Context, name string) (string, error) {
+	c.mu.Lock()
+	id := c.flows[name]
+	c.mu.Unlock()
+	if id != "" {
+		return id, nil
+	}
+	var flow struct {
+		ID string `json:"id"`
+	}
+	if _, err := c.do(ctx, request{operation: "create_flow", method: http.MethodPost, path: "/flows/", in: object{"name": name}, out: &flow}); err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	c.flows[name] = flow.ID
+	c.mu.Unlock()
+	return flow.ID, nil
+}
+
+// forgetFlows is for a server that may have lost them.
+func (c *Client) forgetFlows() {
+	c.mu.Lock()
+	clear(c.flows)
+	c.mu.Unlock()
+}
+
+// Version is the version of the server.
+func (c *Client) Version(ctx context.Context) (string, error) {
+	var v string
+	_, err := c.do(ctx, request{operation: "version", method: http.MethodGet, path: "/admin/version", out: &v})
+	return v, err
+}
+
+// anyOf is the filter of a field that may have one of several values.
+func anyOf(values ...string) object { return object{"any_": values} }
+
+// stamp writes a time as the server keeps it, to the microsecond.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000Z") }

@@ -1,0 +1,119 @@
+package prefect
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"iacontinu/internal/flowrun"
+)
+
+// sendArtifacts makes the artifacts that are new and updates in place those that changed.
+func (r *Reporter) sendArtifacts(ctx context.Context, run flowrun.Run) error {
+	for _, a := range run.Artifacts {
+		data, err := artifactData(a)
+		if err != nil {
+			return fmt.Errorf("artifact %s: %w", a.Key, err)
+		}
+		text, err := json.Marshal(data)
+		if err != nil {
+			return fmt.Errorf("artifact %s: %w", a.Key, err)
+		}
+		now := shown{id: r.artifacts[a.Key].id, data: string(text), description: a.Description}
+		switch {
+		case now.id == "":
+			now.id, err = r.makeArtifact(ctx, a, data)
+		case now != r.artifacts[a.Key]:
+			err = r.updateArtifact(ctx, now.id, object{"data": data, "description": a.Description})
+		}
+		if err != nil {
+			return err
+		}
+		r.artifacts[a.Key] = now
+	}
+	return nil
+}
+
+func (r *Reporter) makeArtifact(ctx context.Context, a flowrun.Artifact, data any) (string, error) {
+	body := object{
+		"key": a.Key, "type": artifactType(a.Kind), "description": a.Description, "data": data, "flow_run_id": r.id,
+	}
+	if a.Step != "" {
+		body["task_run_id"] = TaskRunID(r.id, a.Step)
+	}
+	var made struct {
+		ID string `json:"id"`
+	}
+	_, err := r.c.do(ctx, request{operation: "create_artifact", method: http.MethodPost, path: "/artifacts/", in: body, out: &made, once: true})
+	return made.ID, err
+}
+
+func (r *Reporter) updateArtifact(ctx context.Context, id string, change object) error {
+	_, err := r.c.do(ctx, request{operation: "update_artifact", method: http.MethodPatch, path: "/artifacts/" + url.PathEscape(id), in: change})
+	return err
+}
+
+// learnArtifacts finds out which artifacts of the run the server has.
+func (r *Reporter) learnArtifacts(ctx context.Context) error {
+	var there []struct {
+		ID          string          `json:"id"`
+		Key         string          `json:"key"`
+		Description string          `json:"description"`
+		Data        json.RawMessage `json:"data"`
+	}
+	_, err := r.c.do(ctx, request{
+		operation: "read_artifacts", method: http.MethodPost, path: "/artifacts/filter", out: &there,
+		in: object{"artifacts": object{"flow_run_id": anyOf(r.id)}, "limit": pageSize},
+	})
+	for _, a := range there {
+		r.artifacts[a.Key] = shown{id: a.ID, data: canonical(a.Data), description: a.Description}
+	}
+	return err
+}
+
+// artifactType is the server's word for a kind. It has links as Markdown.
+func artifactType(k flowrun.Kind) string {
+	if k == flowrun.Link {
+		return string(flowrun.Markdown)
+	}
+	return string(k)
+}
+
+// artifactData is what the server's UI wants for a kind: text for all but progress.
+func artifactData(a flowrun.Artifact) (any, error) {
+	switch a.Kind {
+	case flowrun.Progress:
+		var n float64
+		err := json.Unmarshal(a.Data, &n)
+		return n, err
+	case flowrun.Table:
+		return string(a.Data), nil
+	case flowrun.Link:
+		var address string
+		err := json.Unmarshal(a.Data, &address)
+		text := strings.NewReplacer("[", "(", "]", ")").Replace(a.Description)
+		if text == "" {
+			text = address
+		}
+		return fmt.Sprintf("[%s](%s)", text, address), err
+	}
+	var text string
+	err := json.Unmarshal(a.Data, &text)
+	return text, err
+}
+
+// canonical is JSON as this package writes it.
+func canonical(data json.RawMessage) string {
+	var v any
+	if json.Unmarshal(data, &v) != nil {
+		return ""
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return ""
+	}
+	return string(text)
+}

@@ -1,0 +1,262 @@
+package prefect
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"iacontinu/internal/flowrun"
+)
+
+const (
+	// late is how long after something happened a state must tell of the true times: the server
+	// dates a flow run's states by itself, when it is told of them.
+	late       = 5 * time.Second
+	eventBatch = 100
+	maxText    = 32 << 10 // runes of a message or a line
+)
+
+// Report brings the server to what the run says and gives the id of the run there. It may be called
+// again, by any process, and ends in the same result.
+func (c *Client) Report(ctx context.Context, run flowrun.Run) (string, error) {
+	return c.NewReporter().Report(ctx, run)
+}
+
+// Reporter brings the server to what one run says, again and again while the run grows, sending only
+// what changed. It is for one goroutine at a time.
+type Reporter struct {
+	c *Client
+	// known says that the fields below are what the server has. After an error nobody knows, and the
+	// server is asked again.
+	known     bool
+	id        string
+	state     state
+	fresh     bool // the server has nothing but the run itself
+	events    map[string]bool
+	lines     int // of the run's, how many are there
+	artifacts map[string]shown
+}
+
+// shown is an artifact that the server has.
+type shown struct{ id, data, description string }
+
+// NewReporter returns the reporter of a run that the server may or may not know.
+func (c *Client) NewReporter() *Reporter { return &Reporter{c: c} }
+
+// claimed is the reporter of a run that was just put in that state here.
+func (c *Client) claimed(id string, s state) *Reporter {
+	r := c.NewReporter()
+	r.begin(id, s, true)
+	r.known, r.events = true, map[string]bool{}
+	return r
+}
+
+func (r *Reporter) begin(id string, s state, fresh bool) {
+	r.id, r.state, r.fresh = id, s, fresh
+	r.lines, r.artifacts = 0, map[string]shown{}
+}
+
+// Report brings the server to what the run says and gives the id of the run there.
+func (r *Reporter) Report(ctx context.Context, run flowrun.Run) (string, error) {
+	if err := r.bring(ctx, run); err != nil {
+		r.known = false
+		return r.id, fmt.Errorf("prefect: report %s %s: %w", run.Flow, run.Key, err)
+	}
+	return r.id, nil
+}
+
+func (r *Reporter) bring(ctx context.Context, run flowrun.Run) error {
+	if !r.known {
+		if err := r.learn(ctx, run); err != nil {
+			return err
+		}
+	}
+	for _, part := range []func(context.Context, flowrun.Run) error{r.start, r.sendSteps, r.sendLines, r.sendArtifacts, r.finish} {
+		if err := part(ctx, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// learn finds out what the server has of the run, which it makes if it has nothing.
+func (r *Reporter) learn(ctx context.Context, run flowrun.Run) error {
+	r.events = map[string]bool{}
+	if err := r.resolve(ctx, run); err != nil {
+		return err
+	}
+	if !r.fresh {
+		if err := r.learnLines(ctx, run); err != nil {
+			return err
+		}
+		if err := r.learnArtifacts(ctx); err != nil {
+			return err
+		}
+	}
+	r.known = true
+	return nil
+}
+
+// resolve finds the run by its id on the server, else by its key.
+func (r *Reporter) resolve(ctx context.Context, run flowrun.Run) error {
+	if run.ServerID != "" {
+		var found serverRun
+		_, err := r.c.do(ctx, request{
+			operation: "read_run", method: http.MethodGet, path: "/flow_runs/" + url.PathEscape(run.ServerID), out: &found,
+		})
+		if err == nil {
+			r.begin(found.ID, found.State, false)
+			return nil
+		}
+		if !answered(err, http.StatusNotFound) {
+			return err
+		}
+		// It was deleted, or the server lost its data. The run is told all the same.
+	}
+	return r.create(ctx, run)
+}
+
+// create makes the run, or finds it by its key.
+func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
+	flow, err := r.c.flowID(ctx, run.Flow)
+	if err != nil {
+		return err
+	}
+	body := object{
+		"name": run.Name, "flow_id": flow, "parameters": orEmpty(run.Parameters),
+		"idempotency_key": run.Flow + "/" + run.Key, "state": firstState(run),
+	}
+	if run.ParentTask != "" {
+		body["parent_task_run_id"] = run.ParentTask
+	}
+	var made serverRun
+	ask := request{operation: "create_run", method: http.MethodPost, path: "/flow_runs/", in: body, out: &made}
+	// The parent may be reported by another process, a moment later.
+	ask.patient = run.ParentTask != ""
+	status, err := r.c.do(ctx, ask)
+	if answered(err, http.StatusConflict) || answered(err, http.StatusNotFound) {
+		// The server has lost the flow or never hears of the parent: the run stands by itself.
+		r.c.forgetFlows()
+		delete(body, "parent_task_run_id")
+		if body["flow_id"], err = r.c.flowID(ctx, run.Flow); err != nil {
+			return err
+		}
+		ask.patient = false
+		status, err = r.c.do(ctx, ask)
+	}
+	if err != nil {
+		return err
+	}
+	r.begin(made.ID, made.State, status == http.StatusCreated)
+	return nil
+}
+
+// firstState is one that tells when the run was to start.
+func firstState(run flowrun.Run) object {
+	at := run.Due
+	if at.IsZero() {
+		at = run.Started
+	}
+	if at.IsZero() {
+		return object{"type": typePending}
+	}
+	return object{"type": typeScheduled, "state_details": object{"scheduled_time": stamp(at)}}
+}
+
+func orEmpty(m map[string]any) map[string]any {
+	if m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// start says that the run began, if it did and the server doesn't know.
+func (r *Reporter) start(ctx context.Context, run flowrun.Run) error {
+	if run.Started.IsZero() || (r.state.Type != typeScheduled && r.state.Type != typePending) {
+		return nil
+	}
+	p := proposal{Type: typeRunning, Name: "Running", Transition: derived("running", r.id)}
+	if r.c.o.Clock().Sub(run.Started) > late {
+		p.Message = "began at " + told(run.Started)
+	}
+	v, err := r.c.propose(ctx, r.id, p)
+	if err != nil {
+		return err
+	}
+	if v.accepted() || v.State.Type != "" {
+		r.state = v.State
+	}
+	return nil
+}
+
+// finish says how the run ended, if it did, past the server's rules if they are against it: what
+// happened has happened.
+func (r *Reporter) finish(ctx context.Context, run flowrun.Run) error {
+	if !run.State.Final() {
+		return nil
+	}
+	p := terminal(run.State)
+	message := clip(run.Message, maxText)
+	if r.state.Type == p.Type && r.state.Name == p.Name && strings.HasPrefix(r.state.Message, message) {
+		return nil
+	}
+	p.Message = message
+	if now := r.c.o.Clock(); now.Sub(run.Ended) > late {
+		p.Message += fmt.Sprintf(" (%s to %s, reported at %s)", told(run.Started), told(run.Ended), told(now))
+	}
+	p.Transition = derived("end", r.id, p.Type, p.Name, message)
+	v, err := r.c.propose(ctx, r.id, p)
+	if err == nil && !v.accepted() {
+		p.Force = true
+		v, err = r.c.propose(ctx, r.id, p)
+	}
+	if err != nil {
+		return err
+	}
+	if !v.accepted() {
+		return fmt.Errorf("the server refuses the state %s: %s", p.Name, v.Details.Reason)
+	}
+	r.state = v.State
+	return nil
+}
+
+// told writes a time for people.
+func told(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000 UTC")
+}
+
+// sendSteps sends the states of the steps that were not sent. An event that was is no harm.
+func (r *Reporter) sendSteps(ctx context.Context, run flowrun.Run) error {
+	var batch []object
+	for _, s := range run.Steps {
+		s.Message = clip(s.Message, maxText)
+		for _, c := range history(run, s) {
+			if e := c.event(r.id, run, s); !r.events[e["id"].(string)] {
+				batch = append(batch, e)
+			}
+		}
+	}
+	for len(batch) > 0 {
+		n := min(len(batch), eventBatch)
+		if err := r.c.emit(ctx, batch[:n]); err != nil {
+			return err
+		}
+		for _, e := range batch[:n] {
+			r.events[e["id"].(string)] = true
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+// emit sends events, which the server tells apart by their ids.
+func (c *Client) emit(ctx context.Context, events []object) error {
+	_, err := c.do(ctx, request{operation: "send_events", method: http.MethodPost, path: "/events", in: events})
+	return err
+}
