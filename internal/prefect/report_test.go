@@ -1,0 +1,254 @@
+package prefect
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iacontinu/internal/flowrun"
+	"iacontinu/internal/prefect/prefecttest"
+)
+
+// names are the states of a history.
+func names(history []prefecttest.State) []string {
+	var out []string
+	for _, s := range history {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func TestARunIsToldOnceHoweverOften(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	run := full("periodic_check")
+	var id string
+	for range 3 { // each time a process that knows nothing of the others
+		got, err := client(t, Options{Transport: s}).Report(t.Context(), run)
+		if err != nil || (id != "" && got != id) {
+			t.Fatalf("reported as %s, then %s: %v", id, got, err)
+		}
+		id = got
+	}
+	got := s.Run(id)
+	if diff := cmp.Diff([]string{"", "Running", "Failed"}, names(got.History)); diff != "" {
+		t.Errorf("states (-want +got):\n%s", diff)
+	}
+	if !strings.HasPrefix(got.State.Message, "notify failed (") || !strings.Contains(got.State.Message, told(run.Ended)) {
+		t.Errorf("message %q does not tell of the true times", got.State.Message)
+	}
+	if !got.Expected.Equal(run.Started) {
+		t.Errorf("expected at %s, started at %s", got.Expected, run.Started)
+	}
+	if n := len(s.Lines(id)); n != len(run.Lines) {
+		t.Errorf("%d lines, want %d", n, len(run.Lines))
+	}
+	if n := len(s.Artifacts(id)); n != len(run.Artifacts) {
+		t.Errorf("%d artifacts, want %d", n, len(run.Artifacts))
+	}
+	want := map[string][]string{
+		"health_check": {"Pending", "Running", "AwaitingRetry", "Retrying", "Completed"}, "draw": {"Pending", "Running", "Completed"},
+		"trigger_retrain": {"Pending", "Skipped"}, "notify": {"Pending", "Running", "Failed"},
+	}
+	for name, states := range want {
+		if diff := cmp.Diff(states, names(s.Tasks(id)[name].History)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+func TestAGrowingRunIsToldByItsChanges(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	r := client(t, Options{Transport: s}).NewReporter()
+	rec := flowrun.NewRecorder(flowrun.Run{Flow: "periodic_check", Key: "slot-1"}, nil)
+	report := func(want int) string {
+		t.Helper()
+		before := len(s.Requests())
+		id, err := r.Report(t.Context(), rec.Snapshot())
+		if n := len(s.Requests()) - before; err != nil || n != want {
+			t.Errorf("%d requests, want %d: %v; error %v", n, want, s.Requests()[before:], err)
+		}
+		return id
+	}
+	rec.Start(flowrun.Step{Name: "draw"}, flowrun.Step{Name: "detect", After: []string{"draw"}})
+	report(5) // token, flow, run, running, events
+	report(0)
+	rec.Log("draw", flowrun.Info, "one")
+	report(1)
+	rec.Show(flowrun.Artifact{Key: "progress", Kind: flowrun.Progress}, 10.0)
+	report(1)
+	rec.Show(flowrun.Artifact{Key: "progress", Kind: flowrun.Progress}, 90.0)
+	id := report(1)
+	if got := s.Artifacts(id); len(got) != 1 || got[0].Data != 90.0 {
+		t.Errorf("artifacts %+v", got)
+	}
+	_ = rec.Step(t.Context(), "draw", flowrun.Retries{}, func(context.Context) error { return nil })
+	report(1)
+	rec.End(flowrun.Completed, "no drift")
+	report(2) // events, completed
+	report(0)
+	if got := s.Run(id).State; got.Name != "Completed" || got.Message != "no drift" {
+		t.Errorf("state %+v", got)
+	}
+}
+
+func TestALostAnswerDoublesNothing(t *testing.T) {
+	t.Parallel()
+	for _, lost := range []string{"/logs/", "/artifacts/", "/events", "/set_state", "/flow_runs/"} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				s, done := prefecttest.New(), false
+				s.SetFault(func(r *http.Request) *prefecttest.Fault {
+					if !done && strings.HasSuffix(r.URL.Path, lost) {
+						done = true
+						return &prefecttest.Fault{Lost: true}
+					}
+					return nil
+				})
+				r, run := client(t, Options{Transport: s}).NewReporter(), full("periodic_check")
+				id, err := r.Report(t.Context(), run)
+				if err != nil {
+					if id, err = r.Report(t.Context(), run); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if len(s.Runs()) != 1 || len(s.Lines(id)) != len(run.Lines) || len(s.Artifacts(id)) != len(run.Artifacts) || !done {
+					t.Errorf("%d runs, %d lines, %d artifacts", len(s.Runs()), len(s.Lines(id)), len(s.Artifacts(id)))
+				}
+				if got := names(s.Run(id).History); len(got) != 3 {
+					t.Errorf("states %v", got)
+				}
+			})
+		})
+	}
+}
+
+func TestWhatHappenedIsToldAgainstTheServersRules(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	run := full("periodic_check")
+	run.ServerID = s.Add(prefecttest.Run{})
+	s.SetState(run.ServerID, typeCrashed, "Crashed") // its heartbeats did not arrive
+	id, err := client(t, Options{Transport: s}).Report(t.Context(), run)
+	if err != nil || id != run.ServerID || s.Run(id).State.Name != "Failed" {
+		t.Errorf("run %s is %+v, error %v", id, s.Run(id).State, err)
+	}
+}
+
+func TestARunThatTheServerLostIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	run := full("periodic_check")
+	run.ServerID = s.Add(prefecttest.Run{})
+	s.Forget()
+	id, err := client(t, Options{Transport: s}).Report(t.Context(), run)
+	if err != nil || id == run.ServerID || s.Run(id).Key != "periodic_check/slot-1" {
+		t.Errorf("run %s is %+v, error %v", id, s.Run(id), err)
+	}
+}
+
+func TestAPartOfAStepIsShownUnderItOnceTheStepIsThere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := prefecttest.New()
+		c := client(t, Options{Transport: s})
+		parent := full("periodic_check")
+		parent.ServerID = s.Add(prefecttest.Run{})
+		child := full("retrain")
+		child.ParentTask = TaskRunID(parent.ServerID, "trigger_retrain")
+		go func() { // the other process is a little later
+			sleep(t.Context(), 100*time.Millisecond)
+			if _, err := c.Report(t.Context(), parent); err != nil {
+				t.Error(err)
+			}
+		}()
+		id, err := c.Report(t.Context(), child)
+		if err != nil || s.Run(id).Parent != child.ParentTask {
+			t.Errorf("parent %q, error %v", s.Run(id).Parent, err)
+		}
+		child.Key, child.ParentTask = "other", TaskRunID("unknown", "step")
+		if id, err = c.Report(t.Context(), child); err != nil || s.Run(id).Parent != "" || s.Run(id).State.Name != "Failed" {
+			t.Errorf("a run of an unknown step is %+v, error %v", s.Run(id), err)
+		}
+	})
+}
+
+func TestARetryingStepSaysWhen(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	step := flowrun.Step{Name: "draw", State: flowrun.Retrying, Attempt: 1, Started: at, RetryAt: at.Add(5 * time.Second)}
+	run := flowrun.Run{Started: at, Lines: []flowrun.Line{{At: at.Add(time.Second), Step: "draw", Level: flowrun.Warning, Text: "no"}}}
+	want := []change{
+		{Type: typePending, Name: "Pending", At: at},
+		{Type: typeRunning, Name: "Running", At: at.Add(time.Microsecond), RunCount: 1},
+		{Type: typeScheduled, Name: "AwaitingRetry", Message: "no", At: at.Add(time.Second), RunCount: 1, RetryAt: step.RetryAt},
+	}
+	if diff := cmp.Diff(want, history(run, step)); diff != "" {
+		t.Errorf("history (-want +got):\n%s", diff)
+	}
+}
+
+func TestAFollowedRunNeverWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := prefecttest.New()
+		s.SetFault(func(*http.Request) *prefecttest.Fault { return &prefecttest.Fault{Hang: true} })
+		start := time.Now()
+		rec := flowrun.NewRecorder(flowrun.Run{Flow: "periodic_check", Key: "slot-1"}, nil)
+		f := client(t, Options{Transport: s}).Follow(t.Context(), rec)
+		if err := steps(t.Context(), rec); err != nil || time.Since(start) > 0 {
+			t.Errorf("the run took %s, error %v", time.Since(start), err)
+		}
+		rec.End(flowrun.Completed, "no drift")
+		sleep(t.Context(), time.Second)
+		end := time.Now()
+		run, err := f.Finish(t.Context())
+		if err == nil || run.State != flowrun.Completed || len(run.Steps) != 2 {
+			t.Errorf("owed is %+v, error %v", run, err)
+		}
+		if took := time.Since(end); took > lastReport {
+			t.Errorf("the end took %s", took)
+		}
+	})
+}
+
+func TestAFollowedRunIsShownWhileItGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := prefecttest.New()
+		rec := flowrun.NewRecorder(flowrun.Run{Flow: "periodic_check", Key: "slot-1"}, nil)
+		f := client(t, Options{Transport: s}).Follow(t.Context(), rec)
+		rec.Start(flowrun.Step{Name: "draw"})
+		for range 100 {
+			rec.Log("", flowrun.Info, "a line")
+		}
+		sleep(t.Context(), time.Second)
+		runs := s.Runs()
+		if len(runs) != 1 || runs[0].State.Name != "Running" || len(s.Lines(runs[0].ID)) != 100 || s.Count("/logs/") != 1 {
+			t.Errorf("%d runs, %d requests for lines", len(runs), s.Count("/logs/"))
+		}
+		s.SetFault(func(*http.Request) *prefecttest.Fault { return &prefecttest.Fault{Status: 500} })
+		rec.Log("", flowrun.Info, "while the server is away")
+		sleep(t.Context(), time.Minute)
+		s.SetFault(nil)
+		sleep(t.Context(), 2*maxCalm)
+		if n := len(s.Lines(runs[0].ID)); n != 101 {
+			t.Errorf("%d lines after the outage, want 101", n)
+		}
+		rec.End(flowrun.Cancelled, flowrun.ErrCancelled.Error())
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(errors.New("the run was cancelled"))
+		run, err := f.Finish(ctx)
+		if err != nil || run.ServerID != runs[0].ID || s.Run(run.ServerID).State.Name != "Cancelled" {
+			t.Errorf("run is %+v, error %v", s.Run(run.ServerID).State, err)
+		}
+	})
+}
