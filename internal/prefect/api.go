@@ -89,17 +89,26 @@ type verdict struct {
 
 func (v verdict) accepted() bool { return v.Status == accepted }
 
-// propose proposes a state of a flow run, and again as long as the server asks to wait.
-func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, error) {
+func (p proposal) state() object {
 	s := object{"type": p.Type, "name": p.Name, "state_details": object{"transition_id": p.Transition}}
 	if p.Message != "" {
 		s["message"] = p.Message
 	}
+	return s
+}
+
+// wait is how long the server asks to wait.
+func (v verdict) wait() time.Duration {
+	return time.Duration(max(v.Details.Delay, 0.1) * float64(time.Second))
+}
+
+// propose proposes a state of a flow run, and again as long as the server asks to wait.
+func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, error) {
 	for {
 		var v verdict
 		_, err := c.do(ctx, request{
 			operation: "set_" + strings.ToLower(p.Type), method: http.MethodPost, path: "/flow_runs/" + url.PathEscape(id) + "/set_state",
-			in: object{"state": s, "force": p.Force}, out: &v,
+			in: object{"state": p.state(), "force": p.Force}, out: &v,
 		})
 		if err != nil {
 			return v, err
@@ -110,10 +119,37 @@ func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, e
 		if v.Status != waiting {
 			return v, nil
 		}
-		if !sleep(ctx, time.Duration(max(v.Details.Delay, 0.1)*float64(time.Second))) {
+		if !sleep(ctx, v.wait()) {
 			return v, context.Cause(ctx)
 		}
 	}
+}
+
+// claim proposes a state of a flow run that is still scheduled. Where another made it run and end
+// meanwhile the rules alone would let it run again.
+func (c *Client) claim(ctx context.Context, id string, p proposal) (verdict, error) {
+	var answer struct {
+		Results []verdict `json:"results"`
+	}
+	_, err := c.do(ctx, request{
+		operation: "claim", method: http.MethodPost, path: "/flow_runs/bulk_set_state", out: &answer,
+		in: object{"flow_runs": object{"id": anyOf(id), "state": object{"type": anyOf(typeScheduled)}}, "state": p.state(), "limit": 1},
+	})
+	if err != nil {
+		return verdict{}, err
+	}
+	if len(answer.Results) > 0 {
+		return answer.Results[0], nil
+	}
+	// It is not scheduled any more: by an earlier try, whose answer was lost, or by another's claim.
+	var now serverRun
+	_, err = c.do(ctx, request{operation: "read_run", method: http.MethodGet, path: "/flow_runs/" + url.PathEscape(id), out: &now})
+	v := verdict{Status: rejected, State: now.State}
+	v.Details.Reason = "another worker has it"
+	if now.State.Details.TransitionID == p.Transition {
+		v.Status = accepted
+	}
+	return v, err
 }
 
 // pageSize is the most that the server gives at once.

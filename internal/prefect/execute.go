@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"iacontinu/internal/flowrun"
 )
@@ -55,28 +56,42 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 
 // claim makes a run this process's, unless it is another's already or may not run now.
 func (r *Runner) claim(ctx context.Context, run serverRun) bool {
-	v, err := r.c.propose(ctx, run.ID, proposal{
+	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	v, err := r.c.claim(asking, run.ID, proposal{
 		// A pending state by any other name would be granted to a second runner.
 		Type: typePending, Name: "Pending", Message: claimedBy + r.pid(), Transition: r.c.o.NewID(),
 	})
-	r.mu.Lock()
-	r.unclaimed = err != nil && ctx.Err() == nil
-	r.mu.Unlock()
+	r.claims(err == nil || ctx.Err() != nil)
 	if err != nil {
 		r.o.Logger.WarnContext(ctx, "a run could not be claimed", "run", run.Name, "error", err)
 		return false
 	}
 	if !v.accepted() || v.State.Type != typePending {
 		r.o.Logger.DebugContext(ctx, "a run was not given to this worker", "run", run.Name, "status", v.Status, "reason", v.Details.Reason)
+		if v.Status == waiting {
+			sleep(ctx, v.wait()) // and it is offered again
+		}
 		return false
 	}
 	return true
 }
 
+// claims takes down whether a claim was answered.
+func (r *Runner) claims(answered bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unclaimed = time.Time{}
+	if !answered {
+		r.unclaimed = r.o.Clock()
+	}
+}
+
+// claimsFail reports whether the server answers no claims.
 func (r *Runner) claimsFail() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.unclaimed
+	return !r.unclaimed.IsZero() && r.o.Clock().Sub(r.unclaimed) < claimsCount
 }
 
 // started says that a claimed run runs, and whether it may. A server that went away since is no

@@ -41,6 +41,9 @@ const (
 	// afterIntervals is how long the server may be silent before the process checks by itself.
 	afterIntervals = 2
 	oweTimeout     = 2 * time.Second
+	// claimsCount is how long a claim that could not be made speaks against the server. What it was of
+	// is offered again each second.
+	claimsCount = 30 * time.Second
 )
 
 // Request is what the server asks a check to do.
@@ -126,8 +129,9 @@ type Runner struct {
 	active map[string]*active  // by the ids of their flow runs
 	owed   map[string]struct{} // ended here, and the server was not told
 	seen   map[string]struct{} // cancelling and nobody's at the last look
-	// unclaimed says that the last claim could not be made, though the server answers otherwise.
-	unclaimed bool
+	// unclaimed is when the last claim could not be made, though the server may answer otherwise; zero
+	// if it could.
+	unclaimed time.Time
 }
 
 // active is a run that waits for its time or goes on.
@@ -202,20 +206,24 @@ func (r *Runner) rounds(ctx context.Context) {
 	last, silent := r.o.Clock(), false
 	for ctx.Err() == nil {
 		offered, err := r.ask(ctx)
-		if err == nil {
+		switch {
+		case err == nil && !r.claimsFail():
 			last, silent = r.o.Clock(), false
 			r.back(ctx, &local)
 			r.take(ctx, offered)
 			sleep(ctx, pollEvery)
 			continue
+		case ctx.Err() != nil:
+			return
+		case r.o.Clock().Sub(last) >= afterIntervals*r.o.Interval:
+			r.away(ctx, &local)
+		case err == nil:
+			r.take(ctx, offered)
 		}
-		if !silent && ctx.Err() == nil {
-			r.o.Logger.WarnContext(ctx, "prefect does not answer", "error", err)
+		if !silent {
+			r.o.Logger.WarnContext(ctx, "prefect does not answer, or lets nothing be claimed", "error", err)
 		}
 		silent = true
-		if r.o.Clock().Sub(last) >= afterIntervals*r.o.Interval {
-			r.away(ctx, &local)
-		}
 		sleep(ctx, probeEvery)
 	}
 }
@@ -229,14 +237,7 @@ func (r *Runner) ask(ctx context.Context) ([]serverRun, error) {
 			return nil, err
 		}
 	}
-	offered, err := r.poll(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if r.claimsFail() {
-		return nil, errors.New("prefect answers, and lets no run be claimed")
-	}
-	return offered, nil
+	return r.poll(ctx)
 }
 
 // back ends the checks by itself.
@@ -251,16 +252,10 @@ func (r *Runner) back(ctx context.Context, local *localTicks) {
 
 // away begins the checks by itself, or again if they ended.
 func (r *Runner) away(ctx context.Context, local *localTicks) {
-	if ctx.Err() != nil {
-		return
-	}
 	if r.Mode() == ServerMode {
 		r.setMode(LocalMode)
 		r.o.Logger.WarnContext(ctx, "prefect stays away: checking without it")
 	}
-	r.mu.Lock()
-	r.unclaimed = false // whoever can be asked again is tried again
-	r.mu.Unlock()
 	local.start(ctx, r.o.Local, func(err error) {
 		r.o.Logger.ErrorContext(ctx, "checking without prefect ended", "error", err)
 	})

@@ -205,12 +205,13 @@ func (s *Server) setStates(w http.ResponseWriter, r *http.Request) {
 		Runs  runFilter `json:"flow_runs"`
 		State State     `json:"state"`
 	}](r)
+	results := []object{}
 	for _, run := range s.runs {
 		if ask.Runs.pass(run) {
-			run.set(ask.State)
+			results = append(results, run.propose(ask.State, false))
 		}
 	}
-	write(w, http.StatusOK, object{"results": []object{}})
+	write(w, http.StatusOK, object{"results": results})
 }
 
 func (s *Server) setState(w http.ResponseWriter, r *http.Request) {
@@ -223,16 +224,20 @@ func (s *Server) setState(w http.ResponseWriter, r *http.Request) {
 		State State `json:"state"`
 		Force bool  `json:"force"`
 	}](r)
-	id := ask.State.Details["transition_id"]
+	write(w, http.StatusOK, run.propose(ask.State, ask.Force))
+}
+
+// propose takes a state, if the rules are for it, and says so.
+func (r *Run) propose(to State, force bool) object {
+	id := to.Details["transition_id"]
 	switch {
-	case !ask.Force && id != nil && id == run.State.Details["transition_id"]:
-		write(w, http.StatusOK, object{"status": "REJECT", "state": run.State, "details": object{"reason": "This run has already made this state transition."}})
-	case !ask.Force && against(run.State.Type, ask.State.Type):
-		write(w, http.StatusOK, object{"status": "ABORT", "state": nil, "details": object{"reason": "This run is in a " + run.State.Type + " state."}})
-	default:
-		run.set(ask.State)
-		write(w, http.StatusCreated, object{"status": "ACCEPT", "state": run.State, "details": object{}})
+	case !force && id != nil && id == r.State.Details["transition_id"]:
+		return object{"status": "REJECT", "state": r.State, "details": object{"reason": "This run has already made this state transition."}}
+	case !force && against(r.State.Type, to.Type):
+		return object{"status": "ABORT", "state": nil, "details": object{"reason": "This run is in a " + r.State.Type + " state."}}
 	}
+	r.set(to)
+	return object{"status": "ACCEPT", "state": r.State, "details": object{}}
 }
 
 // against reports whether the server aborts a transition.
