@@ -384,9 +384,12 @@ func TestLiveTwoRunnersNeverHaveTheSameRun(t *testing.T) {
 	}
 }
 
-// full is a run that has everything, with a step that was tried again.
+// full is a run of an hour ago that has everything, with a step that was tried again.
 func full(flow string) flowrun.Run {
-	at := time.Now().Add(-time.Hour).Truncate(time.Millisecond)
+	return fullAt(flow, time.Now().Add(-time.Hour).Truncate(time.Millisecond))
+}
+
+func fullAt(flow string, at time.Time) flowrun.Run {
 	clock := func() time.Time { at = at.Add(700 * time.Millisecond); return at }
 	rec := flowrun.NewRecorder(flowrun.Run{Flow: flow, Key: "slot-1", Name: "check of noon", Parameters: map[string]any{"force": true}}, clock)
 	rec.Start(flowrun.Step{Name: "health_check"}, flowrun.Step{Name: "draw", After: []string{"health_check"}},
