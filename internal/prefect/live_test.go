@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 var (
 	server = flag.String("server", "", "address of the API of a real Prefect server, which the live tests then use")
+	auth   = flag.String("auth", "", "user:password of that server")
 	python = flag.String("python", "", "a Python that has Prefect, which reads back what the live tests wrote")
 )
 
@@ -39,10 +41,7 @@ func liveSetup(t *testing.T) *live {
 		t.Skip("no -server")
 	}
 	t.Parallel()
-	c, err := New(Options{URL: *server})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := client(t, Options{URL: *server, AuthString: *auth})
 	name := "live-" + uuid.NewString()[:8]
 	l := &live{t: t, c: c, pool: name, flow: name}
 	t.Cleanup(l.clean)
@@ -438,24 +437,98 @@ func TestLiveARunReadsBackByPrefectsOwnClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), *python, "testdata/readback.py", want)
-	cmd.Env = append(slices.Clone(os.Environ()), "PREFECT_API_URL="+*server, "PREFECT_HOME="+t.TempDir())
+	cmd.Env = append(slices.Clone(os.Environ()), "PREFECT_API_URL="+*server, "PREFECT_API_AUTH_STRING="+*auth, "PREFECT_HOME="+t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// TestLiveOverhead prints what Prefect costs a check that does nothing.
+// gate is a network that can be cut.
+type gate struct{ cut atomic.Bool }
+
+func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
+	if g.cut.Load() {
+		return nil, errors.New("no network")
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func TestLiveARunThatEndsInAnOutageIsToldAfterIt(t *testing.T) {
+	l := liveSetup(t)
+	g := &gate{}
+	real := l.c
+	l.c = client(t, Options{URL: *server, AuthString: *auth, Transport: g})
+	cut, ended := make(chan struct{}), make(chan struct{})
+	w := l.worker("a", time.Hour, func(ctx context.Context, rec *flowrun.Recorder) error {
+		err := steps(ctx, rec)
+		close(ended)
+		<-cut
+		return err
+	}, nil)
+	l.c = real
+	id := l.custom(nil)
+	<-ended
+	l.comesTo(id, "Running")
+	g.cut.Store(true)
+	close(cut)
+	run := <-w.owed
+	g.cut.Store(false)
+	if _, err := real.Report(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.read(id).State; got.Name != "Completed" {
+		t.Errorf("state %+v", got)
+	}
+	var lines []serverLine
+	l.ask(http.MethodPost, "/logs/filter", object{"logs": object{"flow_run_id": anyOf(id)}}, &lines)
+	if len(lines) != len(run.Lines) {
+		t.Errorf("%d lines, want %d", len(lines), len(run.Lines))
+	}
+}
+
+// TestLiveOverhead prints what Prefect costs a check of five steps that does nothing.
 func TestLiveOverhead(t *testing.T) {
 	l := liveSetup(t)
-	w := l.worker("a", 4*time.Second, func(_ context.Context, rec *flowrun.Recorder) error {
-		rec.Start(flowrun.Step{Name: "draw"})
+	over := make(chan time.Time, 1)
+	w := l.worker("a", 4*time.Second, func(ctx context.Context, rec *flowrun.Recorder) error {
+		names := []string{"health_check", "draw", "detect", "trigger_retrain", "notify"}
+		var all []flowrun.Step
+		for _, name := range names {
+			all = append(all, flowrun.Step{Name: name})
+		}
+		rec.Start(all...)
+		for _, name := range names {
+			_ = rec.Step(ctx, name, flowrun.Retries{}, func(context.Context) error { return nil })
+		}
+		rec.Show(flowrun.Artifact{Key: "verdict", Kind: flowrun.Markdown}, "# No drift")
+		rec.Show(flowrun.Artifact{Key: "scores", Kind: flowrun.Table}, []map[string]any{{"feature": "x", "psi": 0.1}})
+		rec.Log("", flowrun.Info, "no drift")
+		over <- time.Now()
 		return nil
 	}, nil)
-	for range 3 {
+	for range 4 {
 		r := <-w.asked
-		late := time.Since(r.Due)
-		start := time.Now()
+		ran := <-over
 		l.eventually("it is over", func() bool { return !w.checks() })
-		t.Logf("late by %s when it ran, over %s later", late.Round(time.Millisecond), time.Since(start).Round(time.Millisecond))
+		runs, err := l.c.find(t.Context(), "test", object{
+			"work_pools": object{"name": anyOf(l.pool)}, "sort": "END_TIME_DESC", "flow_runs": object{"state": object{"type": anyOf(typeCompleted)}},
+		})
+		if err != nil || len(runs) == 0 {
+			t.Fatal(err)
+		}
+		var states []struct {
+			Name string    `json:"name"`
+			At   time.Time `json:"timestamp"`
+		}
+		l.ask(http.MethodGet, "/flow_run_states/?flow_run_id="+runs[0].ID, nil, &states)
+		at := map[string]time.Duration{}
+		for _, s := range states {
+			at[s.Name] = s.At.Sub(r.Due).Round(time.Millisecond)
+		}
+		t.Logf("after the due time: pending %s, running %s, checked %s, completed %s",
+			at["Pending"], at["Running"], ran.Sub(r.Due).Round(time.Millisecond), at["Completed"])
+		if over := at["Completed"] - at["Pending"]; over > 2*time.Second {
+			t.Errorf("Prefect cost %s", over)
+		}
 	}
 }

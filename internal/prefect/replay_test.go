@@ -307,7 +307,7 @@ func TestTheRecordingIsOfTheServersVersion(t *testing.T) {
 	if *server == "" {
 		t.Skip("no -server")
 	}
-	got, err := client(t, Options{URL: *server}).Version(t.Context())
+	got, err := client(t, Options{URL: *server, AuthString: *auth}).Version(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package prefect
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -140,6 +142,29 @@ func TestWhatHappenedIsToldAgainstTheServersRules(t *testing.T) {
 	id, err := client(t, Options{Transport: s}).Report(t.Context(), run)
 	if err != nil || id != run.ServerID || s.Run(id).State.Name != "Failed" {
 		t.Errorf("run %s is %+v, error %v", id, s.Run(id).State, err)
+	}
+}
+
+// stubborn is a server that takes only what is forced.
+type stubborn struct{ *prefecttest.Server }
+
+func (s stubborn) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/set_state") {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err != nil || bytes.Contains(body, []byte(`"force":false`)) {
+			return answer(200, `{"status":"ABORT","details":{"reason":"a rule"}}`)(r), err
+		}
+	}
+	return s.Server.RoundTrip(r)
+}
+
+func TestAnEndThatTheServerRefusesIsForced(t *testing.T) {
+	t.Parallel()
+	s := stubborn{prefecttest.New()}
+	id, err := client(t, Options{Transport: s}).Report(t.Context(), full("periodic_check"))
+	if err != nil || s.Run(id).State.Name != "Failed" {
+		t.Errorf("run is %+v, error %v", s.Run(id).State, err)
 	}
 }
 
