@@ -23,28 +23,32 @@ import (
 
 const secret = "s3cret-passw0rd"
 
+// reply is what a server answers.
+type reply struct {
+	status     int
+	body       string
+	retryAfter string
+}
+
+func (a reply) response() *http.Response {
+	w := httptest.NewRecorder()
+	if a.retryAfter != "" {
+		w.Header().Set("Retry-After", a.retryAfter)
+	}
+	w.WriteHeader(a.status)
+	_, _ = w.WriteString(a.body)
+	return w.Result()
+}
+
 // answers is a transport that gives one answer after the other, the last for ever.
 type answers struct {
-	list []func(*http.Request) *http.Response
+	list []reply
 	seen []*http.Request
 }
 
 func (a *answers) RoundTrip(r *http.Request) (*http.Response, error) {
 	a.seen = append(a.seen, r)
-	f := a.list[min(len(a.seen), len(a.list))-1]
-	return f(r), nil
-}
-
-func answer(status int, body string, header ...string) func(*http.Request) *http.Response {
-	return func(*http.Request) *http.Response {
-		w := httptest.NewRecorder()
-		for i := 0; i+1 < len(header); i += 2 {
-			w.Header().Set(header[i], header[i+1])
-		}
-		w.WriteHeader(status)
-		_, _ = w.WriteString(body)
-		return w.Result()
-	}
+	return a.list[min(len(a.seen), len(a.list))-1].response(), nil
 }
 
 func client(t *testing.T, o Options) *Client {
@@ -104,7 +108,7 @@ func TestWhatIsSafeIsTriedAgain(t *testing.T) {
 func TestTheServerSaysHowLongToWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		a := &answers{list: []func(*http.Request) *http.Response{answer(429, "", "Retry-After", "7"), answer(200, `"3.8.8"`)}}
+		a := &answers{list: []reply{{429, "", "7"}, {200, `"3.8.8"`, ""}}}
 		start := time.Now()
 		v, err := client(t, Options{Transport: a}).Version(t.Context())
 		if err != nil || v != "3.8.8" || time.Since(start) != 7*time.Second {
@@ -129,8 +133,8 @@ func TestAServerThatNeverAnswersIsGivenUp(t *testing.T) {
 func TestErrorsTellWhatToMendAndNoSecret(t *testing.T) {
 	t.Parallel()
 	log := &bytes.Buffer{}
-	a := &answers{list: []func(*http.Request) *http.Response{
-		answer(200, `{}`), answer(401, `{"detail":"`+secret+`"}`), answer(400, `{"detail":"user:`+secret+` is wrong"}`),
+	a := &answers{list: []reply{
+		{200, `{}`, ""}, {401, `{"detail":"` + secret + `"}`, ""}, {400, `{"detail":"user:` + secret + ` is wrong"}`, ""},
 	}}
 	c := client(t, Options{Transport: a, AuthString: "user:" + secret, Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	_, unauthorized := c.do(t.Context(), post)
@@ -153,7 +157,7 @@ func TestErrorsTellWhatToMendAndNoSecret(t *testing.T) {
 
 func TestAnAPIKeyIsABearerToken(t *testing.T) {
 	t.Parallel()
-	a := &answers{list: []func(*http.Request) *http.Response{answer(200, `"3.8.8"`)}}
+	a := &answers{list: []reply{{200, `"3.8.8"`, ""}}}
 	if _, err := client(t, Options{Transport: a, APIKey: secret}).Version(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -171,14 +175,14 @@ type protected struct {
 func (p *protected) RoundTrip(r *http.Request) (*http.Response, error) {
 	if strings.HasSuffix(r.URL.Path, "/csrf-token") {
 		p.clients = append(p.clients, r.URL.Query().Get("client"))
-		return answer(200, `{"token":"token-`+string(rune('0'+len(p.clients)))+`"}`)(r), nil
+		return reply{200, `{"token":"token-` + string(rune('0'+len(p.clients))) + `"}`, ""}.response(), nil
 	}
 	token := r.Header.Get("Prefect-Csrf-Token")
 	p.tokens = append(p.tokens, token)
 	if (token == "token-1" && len(p.tokens) > 2) || token == "" || r.Header.Get("Prefect-Csrf-Client") != p.clients[0] {
-		return answer(403, `{"detail":"Invalid CSRF token or client identifier."}`)(r), nil
+		return reply{403, `{"detail":"Invalid CSRF token or client identifier."}`, ""}.response(), nil
 	}
-	return answer(200, `{}`)(r), nil
+	return reply{200, `{}`, ""}.response(), nil
 }
 
 func TestACSRFTokenIsKeptUntilItIsRefused(t *testing.T) {
@@ -236,7 +240,7 @@ func TestTheServersCertificateIsChecked(t *testing.T) {
 func TestRequestsAreCountedByWhatBecameOfThem(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
-	a := &answers{list: []func(*http.Request) *http.Response{answer(200, `"3.8.8"`), answer(404, ""), answer(500, "")}}
+	a := &answers{list: []reply{{200, `"3.8.8"`, ""}, {404, "", ""}, {500, "", ""}}}
 	c := client(t, Options{Transport: a, Registerer: registry})
 	for range 3 {
 		_, _ = c.Version(t.Context())
@@ -250,7 +254,7 @@ func TestRequestsAreCountedByWhatBecameOfThem(t *testing.T) {
 
 func TestAnAnswerThatIsNotPrefectsIsAnError(t *testing.T) {
 	t.Parallel()
-	a := &answers{list: []func(*http.Request) *http.Response{answer(200, "<html>"), answer(307, "", "Location", "/login"), answer(200, `"`+strings.Repeat("x", maxAnswer)+`"`)}}
+	a := &answers{list: []reply{{200, "<html>", ""}, {307, "", ""}, {200, `"` + strings.Repeat("x", maxAnswer) + `"`, ""}}}
 	c := client(t, Options{Transport: a})
 	for _, want := range []string{"PREFECT_API_URL", "redirect", "longer than"} {
 		if _, err := c.do(t.Context(), request{operation: "version", method: http.MethodGet, path: "/", out: new(string), once: true}); err == nil || !strings.Contains(err.Error(), want) {

@@ -54,7 +54,6 @@ func (f *Follower) loop(ctx context.Context) {
 			case <-f.stop:
 				return
 			case <-f.rec.Changed():
-				changed = true
 			}
 		}
 		select {

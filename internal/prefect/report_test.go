@@ -153,7 +153,7 @@ func (s stubborn) RoundTrip(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		if err != nil || bytes.Contains(body, []byte(`"force":false`)) {
-			return answer(200, `{"status":"ABORT","details":{"reason":"a rule"}}`)(r), err
+			return reply{200, `{"status":"ABORT","details":{"reason":"a rule"}}`, ""}.response(), err
 		}
 	}
 	return s.Server.RoundTrip(r)
