@@ -102,7 +102,7 @@ func (c change) event(flowRunID string, run flowrun.Run, s flowrun.Step) object 
 		details["scheduled_time"] = stamp(at)
 	}
 	return taskEvent(taskState{
-		ID: derived("state", id, c.Name, fmt.Sprint(c.RunCount)), TaskRunID: id, FlowRunID: flowRunID,
+		ID: derived("state", id, c.Name, fmt.Sprint(c.RunCount), stamp(c.At)), TaskRunID: id, FlowRunID: flowRunID,
 		Name: s.Name, Type: c.Type, State: c.Name, Message: c.Message, At: c.At, Details: details, Task: task,
 	})
 }

@@ -199,3 +199,30 @@ func TestLiveTwoRunnersNeverHaveTheSameRun(t *testing.T) {
 		t.Errorf("%d runs were run %d times", n, got)
 	}
 }
+
+func TestLiveARunThatFallsSilentCrashes(t *testing.T) {
+	l := liveSetup(t)
+	l.worker("a", time.Hour, steps, nil) // it makes the automation
+	report := func(key string) (string, *flowrun.Recorder) {
+		rec := flowrun.NewRecorder(flowrun.Run{Flow: l.flow, Key: key, Name: key}, nil)
+		rec.Start()
+		id, err := l.c.Report(t.Context(), rec.Snapshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := l.c.emit(t.Context(), []object{l.c.beat(serverRun{ID: id, Name: key})}); err != nil {
+			t.Fatal(err)
+		}
+		return id, rec
+	}
+	ended, rec := report("ended")
+	rec.End(flowrun.Skipped, "not needed")
+	if _, err := l.c.Report(t.Context(), rec.Snapshot()); err != nil {
+		t.Fatal(err)
+	}
+	silent, _ := report("silent")
+	l.within("the silent run crashes", 90*time.Second, func() bool { return l.read(silent).State.Type == typeCrashed })
+	if got := l.read(ended).State.Name; got != "Skipped" {
+		t.Errorf("the run that ended is %s", got)
+	}
+}

@@ -173,12 +173,15 @@ func orEmpty(m map[string]any) map[string]any {
 	return m
 }
 
-// start says that the run began, if it did and the server doesn't know.
+// start says that the run began, if it did and the server doesn't know. A run that had failed and was
+// begun again by a later process goes on.
 func (r *Reporter) start(ctx context.Context, run flowrun.Run) error {
-	if run.Started.IsZero() || (r.state.Type != typeScheduled && r.state.Type != typePending) {
+	unknown := r.state.Type == typeScheduled || r.state.Type == typePending
+	again := !run.State.Final() && (r.state.Type == typeFailed || r.state.Type == typeCrashed)
+	if run.Started.IsZero() || (!unknown && !again) {
 		return nil
 	}
-	p := proposal{Type: typeRunning, Name: "Running", Transition: derived("running", r.id)}
+	p := proposal{Type: typeRunning, Name: "Running", Transition: derived("running", r.id, stamp(run.Started))}
 	if r.c.o.Clock().Sub(run.Started) > late {
 		p.Message = "began at " + told(run.Started)
 	}

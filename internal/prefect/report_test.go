@@ -145,6 +145,30 @@ func TestWhatHappenedIsToldAgainstTheServersRules(t *testing.T) {
 	}
 }
 
+func TestARunThatIsBegunAgainGoesOn(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	report := func(run flowrun.Run) string {
+		t.Helper()
+		id, err := client(t, Options{Transport: s}).Report(t.Context(), run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	first := report(full("retrain"))
+	rec := flowrun.NewRecorder(flowrun.Run{Flow: "retrain", Key: "slot-1"}, nil)
+	rec.Start(flowrun.Step{Name: "draw"})
+	if id := report(rec.Snapshot()); id != first || s.Run(id).State.Name != "Running" || s.Tasks(id)["draw"].State.Name != "Pending" {
+		t.Errorf("run %s is %+v, its step %+v", id, s.Run(id).State, s.Tasks(id)["draw"].State)
+	}
+	_ = rec.Step(t.Context(), "draw", flowrun.Retries{}, func(context.Context) error { return nil })
+	rec.End(flowrun.Completed, "")
+	if id := report(rec.Snapshot()); s.Run(id).State.Name != "Completed" || s.Tasks(id)["draw"].State.Name != "Completed" {
+		t.Errorf("run is %+v, its step %+v", s.Run(id).State, s.Tasks(id)["draw"].State)
+	}
+}
+
 // stubborn is a server that takes only what is forced.
 type stubborn struct{ *prefecttest.Server }
 

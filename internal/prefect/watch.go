@@ -22,16 +22,21 @@ func (r *Runner) heartbeat(ctx context.Context) error {
 	}
 	var beats []object
 	for _, run := range r.running() {
-		beats = append(beats, object{
-			"id": r.c.o.NewID(), "occurred": stamp(r.o.Clock()), "event": heartbeatEvent, "payload": object{},
-			"resource": object{"prefect.resource.id": "prefect.flow-run." + run.ID, "prefect.resource.name": run.Name},
-			"related":  []object{},
-		})
+		beats = append(beats, r.c.beat(run))
 	}
 	if len(beats) == 0 {
 		return nil
 	}
 	return r.c.emit(ctx, beats)
+}
+
+// beat is the event that a run goes on.
+func (c *Client) beat(run serverRun) object {
+	return object{
+		"id": c.o.NewID(), "occurred": stamp(c.o.Clock()), "event": heartbeatEvent, "payload": object{},
+		"resource": object{"prefect.resource.id": "prefect.flow-run." + run.ID, "prefect.resource.name": run.Name},
+		"related":  []object{},
+	}
 }
 
 // running are the runs that go on here.
