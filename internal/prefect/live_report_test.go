@@ -165,3 +165,36 @@ func TestLiveOverhead(t *testing.T) {
 		}
 	}
 }
+
+func TestLiveARetrainingIsShownUnderItsStep(t *testing.T) {
+	l := liveSetup(t)
+	parent, err := l.c.Report(t.Context(), full(l.flow))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run := full(l.flow)
+	run.Key, run.Name, run.ParentTask = "retrain-1", "retrain", TaskRunID(parent, "trigger_retrain")
+	child, err := l.c.Report(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var graph struct {
+		Nodes [][2]json.RawMessage `json:"nodes"`
+	}
+	l.ask(http.MethodGet, "/flow_runs/"+parent+"/graph-v2", nil, &graph)
+	kinds := map[string]string{}
+	for _, n := range graph.Nodes {
+		var node struct {
+			ID    string `json:"id"`
+			Kind  string `json:"kind"`
+			Label string `json:"label"`
+		}
+		if err := json.Unmarshal(n[1], &node); err != nil {
+			t.Fatal(err)
+		}
+		kinds[node.ID] = node.Kind + " " + node.Label
+	}
+	if kinds[child] != "flow-run "+l.flow+" / retrain" || len(kinds) != 4 {
+		t.Errorf("the graph has %v", kinds)
+	}
+}

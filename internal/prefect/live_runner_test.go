@@ -176,6 +176,7 @@ func TestLiveOfABacklogOnlyTheNewestIsRun(t *testing.T) {
 	a := l.worker("a", 3*time.Second, steps, nil)
 	<-a.asked
 	a.stop()
+	l.ask(http.MethodPatch, "/work_pools/"+l.pool, object{"concurrency_limit": 1}, nil)
 	l.eventually("there is a backlog", func() bool { return l.late() >= 4 })
 	b := l.worker("b", 3*time.Second, steps, nil)
 	r := <-b.asked

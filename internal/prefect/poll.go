@@ -58,13 +58,11 @@ func (r *Runner) take(ctx context.Context, offered []serverRun) {
 		}
 		return
 	}
-	newest := due[len(due)-1]
-	late := due[:len(due)-1]
-	if newer, ok := r.newer(ctx, newest); ok {
-		late, newest = due, newer
-	} else {
-		r.beginScheduled(ctx, newest)
+	if r.o.Clock().Sub(due[len(due)-1].due()) >= r.o.Interval {
+		due = r.backlog(ctx, due)
 	}
+	newest, late := due[len(due)-1], due[:len(due)-1]
+	r.beginScheduled(ctx, newest)
 	r.skip(ctx, late, newest)
 }
 
@@ -76,30 +74,21 @@ func (r *Runner) beginScheduled(ctx context.Context, run serverRun) {
 	}
 }
 
-// newer finds a scheduled run that is due and newer than that one, which a pool with a limit offers
-// last. Within an interval there is none.
-func (r *Runner) newer(ctx context.Context, than serverRun) (serverRun, bool) {
-	if r.o.Clock().Sub(than.due()) < r.o.Interval {
-		return serverRun{}, false
-	}
-	found, err := r.c.find(ctx, "find_newer", object{
+// backlog gives all runs of the schedule that are due, of which a pool with a limit offers the oldest
+// only. It is asked for when what is offered is older than an interval.
+func (r *Runner) backlog(ctx context.Context, offered []serverRun) []serverRun {
+	found, err := r.c.find(ctx, "find_backlog", object{
 		"work_pools": object{"name": anyOf(r.o.Pool)}, "sort": "EXPECTED_START_TIME_DESC",
 		"flow_runs": object{
-			"state": object{"type": anyOf(typeScheduled)},
-			"expected_start_time": object{
-				"after_": stamp(than.due().Add(time.Microsecond)), "before_": stamp(r.o.Clock()),
-			},
+			"state": object{"type": anyOf(typeScheduled)}, "expected_start_time": object{"before_": stamp(r.o.Clock())},
 		},
 	})
-	if err != nil {
-		return serverRun{}, false
+	found = slices.DeleteFunc(found, func(run serverRun) bool { return !run.AutoScheduled || r.has(run.ID) })
+	if err != nil || len(found) == 0 {
+		return offered
 	}
-	for _, run := range found {
-		if run.AutoScheduled {
-			return run, true
-		}
-	}
-	return serverRun{}, false
+	slices.Reverse(found)
+	return found
 }
 
 // skipBatch is the most runs whose states the server sets at once.
@@ -116,8 +105,11 @@ func (r *Runner) skip(ctx context.Context, late []serverRun, newest serverRun) {
 		for _, run := range batch {
 			ids = append(ids, run.ID)
 		}
+		var answer struct {
+			Results []verdict `json:"results"`
+		}
 		_, err := r.c.do(ctx, request{
-			operation: "skip", method: http.MethodPost, path: "/flow_runs/bulk_set_state",
+			operation: "skip", method: http.MethodPost, path: "/flow_runs/bulk_set_state", out: &answer,
 			in: object{
 				"flow_runs": object{"id": anyOf(ids...), "state": object{"type": anyOf(typeScheduled)}}, "limit": skipBatch,
 				"state": object{"type": typeCompleted, "name": "Skipped", "message": message},
@@ -127,7 +119,7 @@ func (r *Runner) skip(ctx context.Context, late []serverRun, newest serverRun) {
 			r.o.Logger.WarnContext(ctx, "late runs could not be skipped", "error", err)
 			return
 		}
-		r.metrics.runs.WithLabelValues(string(flowrun.Skipped)).Add(float64(len(ids)))
+		r.metrics.runs.WithLabelValues(string(flowrun.Skipped)).Add(float64(len(answer.Results)))
 	}
 	r.o.Logger.InfoContext(ctx, "skipped late runs", "runs", len(late), "newest", newest.due())
 }

@@ -117,6 +117,25 @@ func TestAClaimWhoseAnswerIsLostIsAClaim(t *testing.T) {
 	})
 }
 
+func TestOfABacklogOnlyTheNewestIsRunThoughThePoolOffersOneAtATime(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.SetLimit(1)
+		var ids []string
+		for i := range 60 {
+			ids = append(ids, b.scheduled(-time.Duration(61-i)*interval))
+		}
+		_, stop := b.runner("a", steps)
+		defer stop()
+		b.passes(2 * time.Second)
+		b.is(ids[59], "Completed", "") // though it is late: there is none newer
+		b.is(ids[0], "Skipped", "")
+		b.is(ids[58], "Skipped", "")
+		if n := len(b.requests()); n != 1 {
+			t.Errorf("%d checks", n)
+		}
+	})
+}
+
 func TestOfABacklogOnlyTheNewestIsRun(t *testing.T) {
 	inBench(t, func(b *bench) {
 		var late []string

@@ -122,6 +122,9 @@ func (s *Server) poll(w http.ResponseWriter, r *http.Request) {
 	}](r)
 	out := []object{}
 	for _, run := range s.runs {
+		if s.limit > 0 && len(out) == s.limit {
+			break // oldest first, as they were added
+		}
 		if run.State.Type == "SCHEDULED" && !run.Next.After(ask.Before) {
 			out = append(out, object{"flow_run": run})
 		}
@@ -171,7 +174,6 @@ type runFilter struct {
 		Type *anyOf `json:"type"`
 	} `json:"state"`
 	Expected *struct {
-		After  time.Time `json:"after_"`
 		Before time.Time `json:"before_"`
 	} `json:"expected_start_time"`
 }
@@ -180,7 +182,7 @@ func (f runFilter) pass(run *Run) bool {
 	if !f.ID.pass(run.ID) || (f.State != nil && !f.State.Type.pass(run.State.Type)) {
 		return false
 	}
-	return f.Expected == nil || (!run.Expected.Before(f.Expected.After) && !run.Expected.After(f.Expected.Before))
+	return f.Expected == nil || !run.Expected.After(f.Expected.Before)
 }
 
 func (s *Server) filterRuns(w http.ResponseWriter, r *http.Request) {

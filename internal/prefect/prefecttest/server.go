@@ -102,6 +102,7 @@ type Server struct {
 	pool       map[string]any
 	deployment map[string]any
 	automation int
+	limit      int
 }
 
 // New returns a server that has nothing.
@@ -160,6 +161,13 @@ func (s *Server) SetFault(f func(*http.Request) *Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = f
+}
+
+// SetLimit has the pool offer no more than n runs at a time.
+func (s *Server) SetLimit(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.limit = n
 }
 
 // Requests are the requests so far, as "METHOD /path".
