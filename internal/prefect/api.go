@@ -45,9 +45,14 @@ type serverRun struct {
 	Expected      time.Time      `json:"expected_start_time"`
 	Next          time.Time      `json:"next_scheduled_start_time"`
 	AutoScheduled bool           `json:"auto_scheduled"`
+	RunCount      int            `json:"run_count"`
 	PID           string         `json:"infrastructure_pid"`
 	State         state          `json:"state"`
 }
+
+// scheduled reports whether the schedule asks for the run. One that ran before is asked for by
+// somebody, who had it retried.
+func (s serverRun) scheduled() bool { return s.AutoScheduled && s.RunCount == 0 }
 
 // serverTask is a task run as the server keeps it.
 type serverTask struct {

@@ -3,6 +3,7 @@ package prefect
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -14,27 +15,36 @@ import (
 // sendArtifacts makes the artifacts that are new and updates in place those that changed.
 func (r *Reporter) sendArtifacts(ctx context.Context, run flowrun.Run) error {
 	for _, a := range run.Artifacts {
-		data, err := artifactData(a)
-		if err != nil {
-			return fmt.Errorf("artifact %s: %w", a.Key, err)
+		if err := r.sendArtifact(ctx, a); err != nil {
+			if err := r.pass(ctx, run, fmt.Errorf("artifact %s: %w", a.Key, err)); err != nil {
+				return err
+			}
 		}
-		text, err := json.Marshal(data)
-		if err != nil {
-			return fmt.Errorf("artifact %s: %w", a.Key, err)
-		}
-		now := shown{id: r.artifacts[a.Key].id, data: string(text), description: a.Description}
-		switch {
-		case now.id == "":
-			now.id, err = r.makeArtifact(ctx, a, data)
-		case now != r.artifacts[a.Key]:
-			err = r.updateArtifact(ctx, now.id, object{"data": data, "description": a.Description})
-		}
-		if err != nil {
-			return err
-		}
-		r.artifacts[a.Key] = now
 	}
 	return nil
+}
+
+func (r *Reporter) sendArtifact(ctx context.Context, a flowrun.Artifact) error {
+	data, err := artifactData(a)
+	if err != nil {
+		return errors.Join(errUnfit, err)
+	}
+	text, err := json.Marshal(data)
+	if err != nil {
+		return errors.Join(errUnfit, err)
+	}
+	there := r.artifacts[a.Key]
+	now := shown{id: there.id, data: string(text), description: a.Description}
+	switch {
+	case now.id == "":
+		now.id, err = r.makeArtifact(ctx, a, data)
+	case now != there:
+		err = r.updateArtifact(ctx, now.id, object{"data": data, "description": a.Description})
+	}
+	if err == nil {
+		r.artifacts[a.Key] = now
+	}
+	return err
 }
 
 func (r *Reporter) makeArtifact(ctx context.Context, a flowrun.Artifact, data any) (string, error) {

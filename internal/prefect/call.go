@@ -50,6 +50,15 @@ func (e *Error) Error() string {
 // busy reports whether the same request may be answered well later.
 func (e *Error) busy() bool { return e.Status == http.StatusTooManyRequests || e.Status >= 500 }
 
+// errUnfit is of what need not be sent.
+var errUnfit = errors.New("not as its kind has to be")
+
+// unfit reports whether the server will never take what it was sent.
+func unfit(err error) bool {
+	return errors.Is(err, errUnfit) || answered(err, http.StatusBadRequest) || answered(err, http.StatusUnprocessableEntity) ||
+		answered(err, http.StatusRequestEntityTooLarge)
+}
+
 // answered reports whether err is the server's answer with that status.
 func answered(err error, status int) bool {
 	var e *Error
@@ -204,8 +213,9 @@ func reason(answer []byte) string {
 	return clip(strings.Join(strings.Fields(text), " "), 300)
 }
 
-// clip cuts a text to n runes.
+// clip makes of a text one that the server's database takes, of n runes at most.
 func clip(s string, n int) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "")
 	if r := []rune(s); len(r) > n {
 		return string(r[:n-1]) + "…"
 	}

@@ -41,7 +41,7 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 	if !ok {
 		return
 	}
-	if run.AutoScheduled {
+	if run.scheduled() {
 		r.metrics.lateness.Observe(r.o.Clock().Sub(run.due()).Seconds())
 	}
 	rec := flowrun.NewRecorder(r.record(run), r.o.Clock)

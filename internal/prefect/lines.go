@@ -83,7 +83,7 @@ func (r *Reporter) learnLines(ctx context.Context, run flowrun.Run) error {
 	}
 	for len(missing) > 0 {
 		n := min(len(missing), lineBatch)
-		if err := r.post(ctx, missing[:n]); err != nil {
+		if err := r.pass(ctx, run, r.post(ctx, missing[:n])); err != nil {
 			return err
 		}
 		missing = missing[n:]

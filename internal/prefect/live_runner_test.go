@@ -73,6 +73,32 @@ func TestLiveACustomRunHasItsParameters(t *testing.T) {
 	}
 }
 
+func TestLiveARunThatSomebodyHasRetriedIsRunAgain(t *testing.T) {
+	l := liveSetup(t)
+	w := l.worker("a", 5*time.Second, steps, nil)
+	<-w.asked
+	l.pause()
+	l.eventually("it is over", func() bool { return !w.checks() })
+	runs, err := l.c.find(t.Context(), "test", object{"work_pools": object{"name": anyOf(l.pool)}, "flow_runs": object{"state": object{"type": anyOf(typeCompleted)}}})
+	if err != nil || len(runs) == 0 {
+		t.Fatal(err)
+	}
+	for len(w.asked) > 0 {
+		<-w.asked
+	}
+	var first serverTask
+	l.eventually("its step is there", func() bool { first = l.tasks(runs[0].ID)["draw"]; return first.State.Name == "Completed" })
+	l.set(runs[0].ID, object{"type": typeScheduled, "name": "AwaitingRetry"}, true)
+	if r := <-w.asked; r.Slot != 0 {
+		t.Errorf("it is of slot %d", r.Slot)
+	}
+	l.comesTo(runs[0].ID, "Completed")
+	l.eventually("its steps are newer", func() bool {
+		draw := l.tasks(runs[0].ID)["draw"]
+		return draw.State.Name == "Completed" && draw.Start.After(first.Start)
+	})
+}
+
 func TestLiveAPausedDeploymentIsNoOutage(t *testing.T) {
 	l := liveSetup(t)
 	w := l.worker("a", 2*time.Second, steps, nil)

@@ -79,7 +79,7 @@ func (r *Runner) record(run serverRun) flowrun.Run {
 
 // slot is the number of the interval since 1970 that a run is for, 0 for one that somebody asked for.
 func (r *Runner) slot(run serverRun) int64 {
-	if !run.AutoScheduled {
+	if !run.scheduled() {
 		return 0
 	}
 	return run.due().Unix() / int64(r.o.Interval.Seconds())

@@ -43,7 +43,7 @@ func (r *Runner) take(ctx context.Context, offered []serverRun) {
 	var due, ahead []serverRun
 	for _, run := range offered {
 		switch {
-		case !run.AutoScheduled:
+		case !run.scheduled():
 			r.begin(ctx, run)
 		case r.has(run.ID):
 		case run.due().After(r.o.Clock()):
@@ -83,7 +83,7 @@ func (r *Runner) backlog(ctx context.Context, offered []serverRun) []serverRun {
 			"state": object{"type": anyOf(typeScheduled)}, "expected_start_time": object{"before_": stamp(r.o.Clock())},
 		},
 	})
-	found = slices.DeleteFunc(found, func(run serverRun) bool { return !run.AutoScheduled || r.has(run.ID) })
+	found = slices.DeleteFunc(found, func(run serverRun) bool { return !run.scheduled() || r.has(run.ID) })
 	if err != nil || len(found) == 0 {
 		return offered
 	}
@@ -136,7 +136,7 @@ func (r *Runner) checks() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, a := range r.active {
-		if a.run.AutoScheduled {
+		if a.run.scheduled() {
 			return true
 		}
 	}

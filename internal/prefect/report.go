@@ -74,11 +74,23 @@ func (r *Reporter) bring(ctx context.Context, run flowrun.Run) error {
 			return err
 		}
 	}
-	for _, part := range []func(context.Context, flowrun.Run) error{r.start, r.sendSteps, r.sendLines, r.sendArtifacts, r.finish} {
-		if err := part(ctx, run); err != nil {
+	if err := r.start(ctx, run); err != nil {
+		return err
+	}
+	for _, part := range []func(context.Context, flowrun.Run) error{r.sendSteps, r.sendLines, r.sendArtifacts} {
+		if err := r.pass(ctx, run, part(ctx, run)); err != nil {
 			return err
 		}
 	}
+	return r.finish(ctx, run)
+}
+
+// pass passes over what the server will never take, so that how the run ended is told all the same.
+func (r *Reporter) pass(ctx context.Context, run flowrun.Run, err error) error {
+	if !unfit(err) {
+		return err
+	}
+	r.c.o.Logger.WarnContext(ctx, "prefect does not take a part of a run", "run", run.Name, "error", err)
 	return nil
 }
 

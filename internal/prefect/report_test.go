@@ -169,6 +169,32 @@ func TestARunThatIsBegunAgainGoesOn(t *testing.T) {
 	}
 }
 
+func TestWhatTheServerNeverTakesIsPassedOver(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	s.SetFault(func(r *http.Request) *prefecttest.Fault {
+		if strings.HasSuffix(r.URL.Path, "/logs/") {
+			return &prefecttest.Fault{Status: 422}
+		}
+		return nil
+	})
+	run := full("periodic_check")
+	run.Artifacts[0].Data = []byte(`{"not": "text"}`)
+	for range 2 {
+		id, err := client(t, Options{Transport: s}).Report(t.Context(), run)
+		if err != nil || s.Run(id).State.Name != "Failed" || len(s.Artifacts(id)) != len(run.Artifacts)-1 || len(s.Tasks(id)) != 4 {
+			t.Errorf("run is %+v with %d artifacts, error %v", s.Run(id).State, len(s.Artifacts(id)), err)
+		}
+	}
+}
+
+func TestTextThatADatabaseDoesNotTakeIsMended(t *testing.T) {
+	t.Parallel()
+	if got := clip("a\x00b\xffc"+strings.Repeat("é", 10), 6); got != "ab\ufffdcé…" {
+		t.Errorf("got %q", got)
+	}
+}
+
 // stubborn is a server that takes only what is forced.
 type stubborn struct{ *prefecttest.Server }
 

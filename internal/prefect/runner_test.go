@@ -80,6 +80,28 @@ func TestParametersAreHandedOver(t *testing.T) {
 	})
 }
 
+func TestARunThatSomebodyHasRetriedIsRunAgain(t *testing.T) {
+	inBench(t, func(b *bench) {
+		_, stop := b.runner("a", steps)
+		defer stop()
+		retried := b.scheduled(0)
+		b.passes(interval + 5*time.Second)
+		b.is(retried, "Completed", "")
+		newest := b.scheduled(0)
+		b.SetState(retried, typeScheduled, "AwaitingRetry")
+		b.passes(2 * time.Second)
+		b.is(retried, "Completed", "")
+		b.is(newest, "Completed", "")
+		slots := map[int64]int{}
+		for _, r := range b.requests() {
+			slots[min(r.Slot, 1)]++
+		}
+		if slots[1] != 2 || slots[0] != 1 {
+			t.Errorf("requests %+v", b.requests())
+		}
+	})
+}
+
 func TestTwoRunnersNeverHaveTheSameRun(t *testing.T) {
 	inBench(t, func(b *bench) {
 		_, stopA := b.runner("a", steps)

@@ -37,6 +37,7 @@ type Run struct {
 	Expected      time.Time      `json:"expected_start_time"`
 	Next          time.Time      `json:"next_scheduled_start_time"`
 	AutoScheduled bool           `json:"auto_scheduled"`
+	RunCount      int            `json:"run_count"`
 	PID           string         `json:"infrastructure_pid"`
 	State         State          `json:"state"`
 	History       []State        `json:"-"`
@@ -316,6 +317,9 @@ func (s *Server) find(id string) *Run {
 func (r *Run) set(state State) {
 	if state.Details == nil {
 		state.Details = map[string]any{}
+	}
+	if state.Type == "RUNNING" {
+		r.RunCount++
 	}
 	r.State = state
 	r.History = append(r.History, state)
