@@ -44,6 +44,11 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 	if run.scheduled() {
 		r.metrics.lateness.Observe(r.o.Clock().Sub(run.due()).Seconds())
 	}
+	r.runs.Go(func() { // so that a run that is killed at once falls silent, too
+		if err := r.c.emit(ctx, []object{r.c.beat(run)}); err != nil {
+			r.o.Logger.DebugContext(ctx, "the first heartbeat of a run is missing", "run", run.Name, "error", err)
+		}
+	})
 	rec := flowrun.NewRecorder(r.record(run), r.o.Clock)
 	follower := r.c.follow(ctx, rec, reporter)
 	r.end(ctx, rec, r.check(ctx, run, rec))

@@ -395,7 +395,7 @@ func TestHeartbeatsTellThatARunGoesOn(t *testing.T) {
 		defer stop()
 		b.Add(prefecttest.Run{})
 		b.passes(35 * time.Second)
-		if n := b.Events(heartbeatEvent); n != 3 {
+		if n := b.Events(heartbeatEvent); n != 4 {
 			t.Errorf("%d heartbeats in 35 s", n)
 		}
 	})
