@@ -143,10 +143,10 @@ func (r *replay) settle(what string, f func(*live) bool) {
 	}
 }
 
-func (r *replay) runner(identity string) *Runner {
+func (r *replay) runner(identity string, interval time.Duration) *Runner {
 	r.t.Helper()
 	w, err := NewRunner(RunnerOptions{
-		Client: r.c, Pool: "replayed", Flow: "replayed_check", Interval: time.Hour, Identity: identity, Clock: r.o.Clock,
+		Client: r.c, Pool: "replayed", Flow: "replayed_check", Interval: interval, Identity: identity, Clock: r.o.Clock,
 		Alive: func(id string) (bool, error) { return id == identity, nil },
 		Check: func(context.Context, Request, *flowrun.Recorder) error { return nil },
 		Local: func(context.Context) error { return nil }, Owe: func(context.Context, flowrun.Run) error { return nil },
@@ -195,19 +195,42 @@ func (r *replay) is(id, name string) {
 // any request is not the one that it was asked.
 func TestARealServersAnswers(t *testing.T) {
 	r := replaySetup(t)
-	a := r.runner("worker-1-a")
-	r.must(a.setUp(t.Context()))
-	r.must(a.setUp(t.Context())) // reads, and changes nothing
-	var d deployment
-	_, err := r.c.do(t.Context(), request{operation: "read", method: http.MethodGet, path: "/deployments/name/replayed_check/" + defaultDeployment, out: &d})
-	r.must(err)
-
-	r.runsOne(a, d.ID)
+	a := r.runner("worker-1-a", time.Hour)
+	id := r.setsUp(a)
+	r.runsOne(a, id)
 	r.reportsTwice()
-	r.buriesOrphans(a, d.ID)
-	r.honoursCancels(a, d.ID)
-	r.skips(a, d.ID)
+	r.buriesOrphans(a, id)
+	r.honoursCancels(a, id)
+	r.skips(a, id)
 	a.leave(t.Context())
+}
+
+// setsUp sets up three times: with nothing there, with all there, and with another interval after an
+// operator has paused. It gives the deployment.
+func (r *replay) setsUp(a *Runner) string {
+	ctx := r.t.Context()
+	read := func() (d deployment, paused bool) {
+		_, err := r.c.do(ctx, request{operation: "read", method: http.MethodGet, path: "/deployments/name/replayed_check/" + defaultDeployment, out: &d})
+		r.must(err)
+		return d, string(d.fields["paused"]) == "true"
+	}
+	change := func(what string) {
+		d, _ := read()
+		_, err := r.c.do(ctx, request{operation: what, method: http.MethodPost, path: "/deployments/" + d.ID + "/" + what})
+		r.must(err)
+	}
+	r.must(a.setUp(ctx))
+	made, _ := read()
+	change("pause_deployment")
+	r.must(a.setUp(ctx))
+	r.must(r.runner("worker-1-a", 2*time.Hour).setUp(ctx))
+	d, paused := read()
+	if !paused || d.ID != made.ID || len(d.Schedules) != 1 || d.Schedules[0].Schedule.Interval != 7200 {
+		r.t.Errorf("paused %v, schedules %+v", paused, d.Schedules)
+	}
+	r.must(a.setUp(ctx))
+	change("resume_deployment")
+	return d.ID
 }
 
 // runsOne claims a run, twice, and shows it while it grows.
@@ -276,7 +299,7 @@ func (r *replay) buriesOrphans(a *Runner, deployment string) {
 	_, err := reporter.Report(ctx, rec.Snapshot())
 	r.must(err)
 	r.settle("the step is there", func(l *live) bool { return len(l.tasks(id)) == 1 })
-	r.must(r.runner("worker-2-b").sweep(ctx))
+	r.must(r.runner("worker-2-b", time.Hour).sweep(ctx))
 	r.is(id, "Crashed")
 	r.settle("the step crashed", func(l *live) bool { return l.tasks(id)["draw"].State.Name == "Crashed" })
 }

@@ -401,6 +401,23 @@ func TestHeartbeatsTellThatARunGoesOn(t *testing.T) {
 	})
 }
 
+func TestAPoolOfAnotherKindIsNotTaken(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	c := client(t, Options{Transport: s})
+	pool := request{operation: "create_pool", method: http.MethodPost, path: "/work_pools/", in: object{"name": "ia-continu", "type": "docker"}}
+	if _, err := c.do(t.Context(), pool); err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewRunner(working(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.setUp(t.Context()); err == nil || !strings.Contains(err.Error(), "docker") || r.ready.Load() {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestADeletedPoolIsMadeAnew(t *testing.T) {
 	inBench(t, func(b *bench) {
 		_, stop := b.runner("a", steps)
@@ -421,14 +438,19 @@ func TestADeletedPoolIsMadeAnew(t *testing.T) {
 	})
 }
 
-func TestRunnerOptionsThatCannotWorkAreRefused(t *testing.T) {
-	t.Parallel()
-	good := RunnerOptions{
-		Client: client(t, Options{}), Interval: interval, Identity: "a",
+// working are options that a Runner takes.
+func working(c *Client) RunnerOptions {
+	return RunnerOptions{
+		Client: c, Interval: interval, Identity: "a",
 		Alive: func(string) (bool, error) { return true, nil },
 		Check: func(context.Context, Request, *flowrun.Recorder) error { return nil },
 		Local: func(context.Context) error { return nil }, Owe: func(context.Context, flowrun.Run) error { return nil },
 	}
+}
+
+func TestRunnerOptionsThatCannotWorkAreRefused(t *testing.T) {
+	t.Parallel()
+	good := working(client(t, Options{}))
 	if _, err := NewRunner(good); err != nil {
 		t.Fatal(err)
 	}
