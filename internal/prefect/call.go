@@ -21,6 +21,7 @@ const (
 	apiVersion    = "0.8.4"
 	maxAnswer     = 8 << 20 // bytes
 	maxTries      = 4
+	patientTries  = 7 // six seconds
 	firstBackoff  = 100 * time.Millisecond
 	maxRetryAfter = 10 * time.Second
 )
@@ -72,7 +73,7 @@ type request struct {
 	// once says that sending it a second time would do it a second time. It is not tried again then
 	// unless the server surely did nothing.
 	once bool
-	// patient says that a conflict may be over after a moment.
+	// patient says that a conflict may be over after some seconds.
 	patient bool
 }
 
@@ -85,11 +86,15 @@ func (c *Client) do(ctx context.Context, r request) (int, error) {
 			return 0, fmt.Errorf("prefect: %s: encode: %w", r.operation, err)
 		}
 	}
+	tries := maxTries
+	if r.patient {
+		tries = patientTries
+	}
 	for try := 1; ; try++ {
 		start := c.o.Clock()
 		status, err := c.send(ctx, r, body)
 		c.metrics.observe(r.operation, c.o.Clock().Sub(start), err)
-		if err == nil || try == maxTries || ctx.Err() != nil || !again(r, err, try) {
+		if err == nil || try == tries || ctx.Err() != nil || !again(r, err, try) {
 			return status, err
 		}
 		if !sleep(ctx, pause(err, try)) {

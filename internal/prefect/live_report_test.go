@@ -178,10 +178,20 @@ func TestLiveARetrainingIsShownUnderItsStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kinds := map[string]string{}
+	l.eventually("all steps are there", func() bool { kinds = l.graph(parent); return len(kinds) == 4 })
+	if got, want := kinds[child], "flow-run "+l.flow+" / retrain"; got != want {
+		t.Errorf("the retraining is %q in %v", got, kinds)
+	}
+}
+
+// graph is the kind and the label of each node of the graph that the UI draws of a run.
+func (l *live) graph(id string) map[string]string {
+	l.t.Helper()
 	var graph struct {
 		Nodes [][2]json.RawMessage `json:"nodes"`
 	}
-	l.ask(http.MethodGet, "/flow_runs/"+parent+"/graph-v2", nil, &graph)
+	l.ask(http.MethodGet, "/flow_runs/"+id+"/graph-v2", nil, &graph)
 	kinds := map[string]string{}
 	for _, n := range graph.Nodes {
 		var node struct {
@@ -190,11 +200,9 @@ func TestLiveARetrainingIsShownUnderItsStep(t *testing.T) {
 			Label string `json:"label"`
 		}
 		if err := json.Unmarshal(n[1], &node); err != nil {
-			t.Fatal(err)
+			l.t.Fatal(err)
 		}
 		kinds[node.ID] = node.Kind + " " + node.Label
 	}
-	if kinds[child] != "flow-run "+l.flow+" / retrain" || len(kinds) != 4 {
-		t.Errorf("the graph has %v", kinds)
-	}
+	return kinds
 }

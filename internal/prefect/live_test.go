@@ -41,10 +41,13 @@ func liveSetup(t *testing.T) *live {
 	return l
 }
 
+// clean leaves the runs: the server may still have events of them to record.
 func (l *live) clean() {
 	ctx := context.Background()
-	if id, err := l.c.flowID(ctx, l.flow); err == nil {
-		_, _ = l.c.do(ctx, request{operation: "clean", method: http.MethodDelete, path: "/flows/" + id})
+	var d deployment
+	_, err := l.c.do(ctx, request{operation: "clean", method: http.MethodGet, path: "/deployments/name/" + l.flow + "/" + defaultDeployment, out: &d})
+	if err == nil {
+		_, _ = l.c.do(ctx, request{operation: "clean", method: http.MethodDelete, path: "/deployments/" + d.ID})
 	}
 	_, _ = l.c.do(ctx, request{operation: "clean", method: http.MethodDelete, path: "/work_pools/" + l.pool})
 }

@@ -127,6 +127,9 @@ func (r *replay) save(vcr *recorder.Recorder, m meta) {
 // clean takes from the real server what an earlier recording left.
 func (r *replay) clean() {
 	r.real.clean()
+	if id, err := r.real.c.flowID(context.Background(), r.real.flow); err == nil {
+		r.real.ask(http.MethodDelete, "/flows/"+id, nil, nil)
+	}
 	var found []struct {
 		ID string `json:"id"`
 	}

@@ -34,7 +34,8 @@ type Reporter struct {
 	known     bool
 	id        string
 	state     state
-	fresh     bool // the server has nothing but the run itself
+	fresh     bool      // the server has nothing but the run itself
+	seen      time.Time // when the server was last sure to have the run
 	events    map[string]bool
 	lines     int // of the run's, how many are there
 	artifacts map[string]shown
@@ -55,7 +56,7 @@ func (c *Client) claimed(id string, s state) *Reporter {
 }
 
 func (r *Reporter) begin(id string, s state, fresh bool) {
-	r.id, r.state, r.fresh = id, s, fresh
+	r.id, r.state, r.fresh, r.seen = id, s, fresh, r.c.o.Clock()
 	r.lines, r.artifacts = 0, map[string]shown{}
 }
 
@@ -257,6 +258,11 @@ func (r *Reporter) sendSteps(ctx context.Context, run flowrun.Run) error {
 			}
 		}
 	}
+	if len(batch) > 0 {
+		if err := r.confirm(ctx); err != nil {
+			return err
+		}
+	}
 	for len(batch) > 0 {
 		n := min(len(batch), eventBatch)
 		if err := r.c.emit(ctx, batch[:n]); err != nil {
@@ -268,6 +274,20 @@ func (r *Reporter) sendSteps(ctx context.Context, run flowrun.Run) error {
 		batch = batch[n:]
 	}
 	return nil
+}
+
+// confirm makes sure that nobody has deleted the run: the server takes events of a run that it does
+// not have, fails to record them, and is slow to record those of all others for minutes.
+func (r *Reporter) confirm(ctx context.Context) error {
+	now := r.c.o.Clock()
+	if now.Sub(r.seen) <= time.Second {
+		return nil
+	}
+	_, err := r.c.do(ctx, request{operation: "read_run", method: http.MethodGet, path: "/flow_runs/" + url.PathEscape(r.id)})
+	if err == nil {
+		r.seen = now
+	}
+	return err
 }
 
 // emit sends events, which the server tells apart by their ids.

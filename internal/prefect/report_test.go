@@ -145,6 +145,33 @@ func TestWhatHappenedIsToldAgainstTheServersRules(t *testing.T) {
 	}
 }
 
+func TestNoEventsAreSentOfARunThatSomebodyDeleted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := prefecttest.New()
+		r := client(t, Options{Transport: s}).NewReporter()
+		rec := flowrun.NewRecorder(flowrun.Run{Flow: "retrain", Key: "slot-1"}, nil)
+		rec.Start(flowrun.Step{Name: "draw"})
+		deleted, err := r.Report(t.Context(), rec.Snapshot())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Forget()
+		sleep(t.Context(), 2*time.Second)
+		_ = rec.Step(t.Context(), "draw", flowrun.Retries{}, func(context.Context) error { return nil })
+		if _, err := r.Report(t.Context(), rec.Snapshot()); err == nil {
+			t.Error("no error")
+		}
+		if got := s.Tasks(deleted)["draw"].State.Name; got != "Pending" {
+			t.Errorf("the step of the deleted run came to %s", got)
+		}
+		id, err := r.Report(t.Context(), rec.Snapshot())
+		if err != nil || id == deleted || s.Tasks(id)["draw"].State.Name != "Completed" {
+			t.Errorf("run %s, steps %+v, error %v", id, s.Tasks(id), err)
+		}
+	})
+}
+
 func TestARunThatIsBegunAgainGoesOn(t *testing.T) {
 	t.Parallel()
 	s := prefecttest.New()
@@ -240,7 +267,7 @@ func TestAPartOfAStepIsShownUnderItOnceTheStepIsThere(t *testing.T) {
 		child := full("retrain")
 		child.ParentTask = TaskRunID(parent.ServerID, "trigger_retrain")
 		go func() { // the other process is a little later
-			sleep(t.Context(), 100*time.Millisecond)
+			sleep(t.Context(), 2*time.Second)
 			if _, err := c.Report(t.Context(), parent); err != nil {
 				t.Error(err)
 			}
