@@ -129,9 +129,11 @@ func (r *Recorder) Skip(name, why string) {
 	r.step(name, func(s *Step) { s.State, s.Message, s.Ended = Skipped, why, r.clock() })
 }
 
-// Note gives a step that goes well a message.
+// Note gives a step that goes well a message, and the log a line.
 func (r *Recorder) Note(name, format string, args ...any) {
-	r.step(name, func(s *Step) { s.Message = fmt.Sprintf(format, args...) })
+	message := fmt.Sprintf(format, args...)
+	r.step(name, func(s *Step) { s.Message = message })
+	r.Log(name, Info, "%s", message)
 }
 
 // Log adds a line; step is empty for the run as a whole.
@@ -164,7 +166,7 @@ func (r *Recorder) begin(name string, attempt int) {
 		if attempt == 1 {
 			s.Started = r.clock()
 		}
-		s.State, s.Attempt, s.RetryAt = Running, attempt, time.Time{}
+		s.State, s.Attempt, s.RetryAt, s.Message = Running, attempt, time.Time{}, ""
 	})
 }
 
@@ -181,9 +183,6 @@ func (r *Recorder) end(ctx context.Context, name string, err error) {
 		switch {
 		case err == nil:
 			s.State = Completed
-			if s.Attempt > 1 && s.Message != "" {
-				s.Message = "" // it told of the attempt before
-			}
 		case errors.Is(context.Cause(ctx), ErrCancelled):
 			s.State, s.Message = Cancelled, ErrCancelled.Error()
 		default:

@@ -40,9 +40,10 @@ type Backlog struct {
 
 // Kinds of deliveries.
 const (
-	DeliveryRun     = "run"     // to MLflow: TrackedRun
-	DeliveryAliases = "aliases" // to MLflow: Aliases
-	DeliveryFlowRun = "flowrun" // to Prefect: flowrun.Run
+	DeliveryRun       = "run"       // to MLflow: TrackedRun
+	DeliveryAliases   = "aliases"   // to MLflow: Aliases
+	DeliveryReconcile = "reconcile" // to MLflow: compare it with what is here
+	DeliveryFlowRun   = "flowrun"   // to Prefect: flowrun.Run
 )
 
 // Aliases are the versions that have a name by their part, empty for none.

@@ -62,7 +62,13 @@ func (c *check) run(ctx context.Context) error {
 	c.tellOwed(ctx)
 	c.lookBack(ctx)
 
-	err := c.rec.Step(ctx, stepHealth, c.healthRetries(), c.checkHealth)
+	err := c.rec.Step(ctx, stepHealth, c.healthRetries(), func(ctx context.Context) error {
+		err := c.checkHealth(ctx)
+		if err == nil {
+			c.rec.Note(stepHealth, "the API is well and serves %s", orDash(c.version.Name))
+		}
+		return err
+	})
 	if ctx.Err() != nil {
 		return ctx.Err() // a check that was stopped knows nothing about the API
 	}

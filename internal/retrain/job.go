@@ -108,7 +108,7 @@ func (j *job) run(ctx context.Context) error {
 		err := j.rec.Step(ctx, name, flowrun.Retries{}, func(ctx context.Context) error {
 			err := take[j.next](ctx)
 			if err == nil {
-				j.rec.Log(name, flowrun.Info, "%s", j.cameTo())
+				j.rec.Note(name, "%s", j.cameTo())
 			}
 			return err
 		})

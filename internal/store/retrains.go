@@ -154,22 +154,44 @@ func (s *Store) TrainingHistory(ctx context.Context, limit int) ([]ml.TrainingRe
 	}
 	out := make([]ml.TrainingRecord, len(rows))
 	for i, r := range rows {
-		out[i] = ml.TrainingRecord{
-			ID:              r.ID,
-			Version:         value(r.ModelVersion),
-			Reason:          value(r.TriggerReason),
-			TrainingSamples: value(r.TrainingSamples),
-			AccuracyBefore:  r.AccuracyBefore,
-			AccuracyAfter:   value(r.AccuracyAfter),
-			Duration:        time.Duration(value(r.TrainingDurationSeconds) * float64(time.Second)),
-			MLflowRunID:     value(r.MLflowRunID),
-			CreatedAt:       r.CreatedAt.Time,
-			Verdict:         ml.Verdict(r.Verdict),
-			Details:         r.Details,
-			JobID:           r.JobID,
-		}
+		out[i] = r.record()
 	}
 	return out, total, nil
+}
+
+func (r trainingRow) record() ml.TrainingRecord {
+	return ml.TrainingRecord{
+		ID:              r.ID,
+		Version:         value(r.ModelVersion),
+		Reason:          value(r.TriggerReason),
+		TrainingSamples: value(r.TrainingSamples),
+		AccuracyBefore:  r.AccuracyBefore,
+		AccuracyAfter:   value(r.AccuracyAfter),
+		Duration:        time.Duration(value(r.TrainingDurationSeconds) * float64(time.Second)),
+		MLflowRunID:     value(r.MLflowRunID),
+		CreatedAt:       r.CreatedAt.Time,
+		Verdict:         ml.Verdict(r.Verdict),
+		Details:         r.Details,
+		JobID:           r.JobID,
+	}
+}
+
+// Training reads how a version was made; CodeNotFound if that is not known.
+func (s *Store) Training(ctx context.Context, version string) (ml.TrainingRecord, error) {
+	var r trainingRow
+	if err := s.read.WithContext(ctx).Where("model_version = ?", version).Order("id DESC").Take(&r).Error; err != nil {
+		return ml.TrainingRecord{}, fmt.Errorf("store: read the training of %s: %w", version, found(err, "no training of %s is known", version))
+	}
+	return r.record(), nil
+}
+
+// SetMLflowRun notes under which id MLflow knows the retraining of a job.
+func (s *Store) SetMLflowRun(ctx context.Context, jobID int64, runID string) error {
+	err := s.write.WithContext(ctx).Model(&trainingRow{}).Where("job_id = ? AND job_id <> 0", jobID).Update("mlflow_run_id", runID).Error
+	if err != nil {
+		return fmt.Errorf("store: note the MLflow run of job %d: %w", jobID, coded(err))
+	}
+	return nil
 }
 
 // SetProgress notes how far a job has come. Once the job's result is stored it does nothing.

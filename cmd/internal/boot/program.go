@@ -30,6 +30,20 @@ func Version() string {
 	return "dev"
 }
 
+// Revision is the commit that this build was made of, empty if it is not known.
+func Revision() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}
+
 // stopTimeout bounds the ordered stop, so that the process is gone 10 s after SIGTERM. Its parts stop
 // side by side within 8 s, and what they share is closed after them.
 const stopTimeout = 9 * time.Second

@@ -98,6 +98,66 @@ func (w WorkerSettings) Validate() error {
 	return errors.Join(errs...)
 }
 
+// MLflowSettings are how the tracking server is spoken to. Their names are those of MLflow's own client.
+type MLflowSettings struct {
+	Username   string `env:"MLFLOW_TRACKING_USERNAME" help:"user of an MLflow server that asks for one"`
+	Password   string `env:"MLFLOW_TRACKING_PASSWORD" secret:"true" help:"and the password"`
+	Token      string `env:"MLFLOW_TRACKING_TOKEN" secret:"true" help:"bearer token of an MLflow server that asks for one, instead of user and password"`
+	CAFile     string `env:"MLFLOW_TRACKING_SERVER_CERT_PATH" help:"file of certificates (PEM) to trust beside the system's"`
+	ClientCert string `env:"MLFLOW_TRACKING_CLIENT_CERT_PATH" help:"file with our certificate and its key (PEM)"`
+	Insecure   bool   `env:"MLFLOW_TRACKING_INSECURE_TLS" envDefault:"false" help:"trust any certificate of the MLflow server"`
+	Experiment string `env:"MLFLOW_EXPERIMENT_NAME" envDefault:"ia_continu_solution" help:"experiment that holds the runs"`
+	Sync       string `env:"MLFLOW_SYNC" envDefault:"push" help:"push: what MLflow lacks of the versions and aliases here is sent, at start and every hour; off: it is only told"`
+}
+
+// trackingOff is the URL that stands for no tracking server.
+const trackingOff = "off"
+
+func (m MLflowSettings) check(uri string) error {
+	var errs []error
+	// The URL may hold a password: the error must not repeat it.
+	if u, err := url.Parse(uri); uri != "" && uri != trackingOff && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		errs = append(errs, errors.New("MLFLOW_TRACKING_URI: is not an http(s) URL such as http://localhost:5000, nor off"))
+	}
+	if m.Sync != syncPush && m.Sync != syncOff {
+		errs = append(errs, fmt.Errorf("MLFLOW_SYNC: %q is not one of push, off", m.Sync))
+	}
+	if m.Token != "" && m.Username != "" {
+		errs = append(errs, errors.New("MLFLOW_TRACKING_TOKEN: set it or MLFLOW_TRACKING_USERNAME, not both"))
+	}
+	return errors.Join(errs...)
+}
+
+// The values of MLFLOW_SYNC.
+const (
+	syncPush = "push"
+	syncOff  = "off"
+)
+
+// PrefectSettings are how the Prefect server is spoken to. Their names are those of Prefect's own client.
+type PrefectSettings struct {
+	PrefectURL      string `env:"PREFECT_API_URL" help:"API of the Prefect server that schedules and shows the checks, such as http://localhost:4200/api; empty: the check ticks by itself"`
+	PrefectAuth     string `env:"PREFECT_API_AUTH_STRING" secret:"true" help:"user:password of a Prefect server that asks for them"`
+	PrefectKey      string `env:"PREFECT_API_KEY" secret:"true" help:"API key of a Prefect server that asks for one"`
+	PrefectCAFile   string `env:"PREFECT_API_SSL_CERT_FILE" help:"file of certificates (PEM) to trust beside the system's"`
+	PrefectInsecure bool   `env:"PREFECT_API_TLS_INSECURE_SKIP_VERIFY" envDefault:"false" help:"trust any certificate of the Prefect server"`
+}
+
+// Validate implements the check of boot.Load.
+func (p PrefectSettings) Validate() error {
+	var errs []error
+	if u, err := url.Parse(p.PrefectURL); p.PrefectURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil) {
+		errs = append(errs, errors.New("PREFECT_API_URL: is not an http(s) URL without a user, such as http://localhost:4200/api"))
+	}
+	if p.PrefectAuth != "" && p.PrefectKey != "" {
+		errs = append(errs, errors.New("PREFECT_API_KEY: set it or PREFECT_API_AUTH_STRING, not both"))
+	}
+	if p.PrefectAuth != "" && !strings.Contains(p.PrefectAuth, ":") {
+		errs = append(errs, errors.New("PREFECT_API_AUTH_STRING: is not user:password"))
+	}
+	return errors.Join(errs...)
+}
+
 // FlowSettings are the settings of the periodic check.
 type FlowSettings struct {
 	Interval Duration `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s"`
@@ -143,6 +203,9 @@ func (a APISettings) check(f Folder) error {
 // WorkerConfig is the configuration of cmd/worker.
 type WorkerConfig struct {
 	WorkerSettings
+	TrackingURI string `env:"MLFLOW_TRACKING_URI" envDefault:"http://localhost:5000" help:"MLflow server that is told of each retraining; off: none"`
+	MLflowSettings
+	PrefectSettings
 	Port  Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`
 	Admin AdminHost
 	Folder
@@ -150,12 +213,13 @@ type WorkerConfig struct {
 
 // Validate implements the check of boot.Load.
 func (c WorkerConfig) Validate() error {
-	return errors.Join(c.Folder.Validate(), c.WorkerSettings.Validate())
+	return errors.Join(c.Folder.Validate(), c.WorkerSettings.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
 }
 
 // FlowConfig is the configuration of cmd/flow.
 type FlowConfig struct {
 	FlowSettings
+	PrefectSettings
 	APIURL string `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
 	Port   Port   `env:"FLOW_PORT" envDefault:"8002" help:"port of the admin listener; 0 picks a free one"`
 	Admin  AdminHost
@@ -168,7 +232,7 @@ func (c FlowConfig) Validate() error {
 	if u, parseErr := url.Parse(c.APIURL); parseErr != nil || u.Host == "" {
 		err = fmt.Errorf("API_URL: %q is not a URL such as http://localhost:8000", c.APIURL)
 	}
-	return errors.Join(c.Folder.Validate(), c.FlowSettings.Validate(), err)
+	return errors.Join(c.Folder.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(), err)
 }
 
 // UpConfig is the configuration of `iacontinu up`: all processes in one.
@@ -176,12 +240,16 @@ type UpConfig struct {
 	APISettings
 	WorkerSettings
 	FlowSettings
+	TrackingURI string `env:"MLFLOW_TRACKING_URI" help:"MLflow server that is told of each retraining; empty: none"`
+	MLflowSettings
+	PrefectSettings
 	Folder
 }
 
 // Validate implements the check of boot.Load.
 func (c UpConfig) Validate() error {
-	return errors.Join(c.Folder.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate())
+	return errors.Join(c.Folder.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate(),
+		c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
 }
 
 // DatabaseURL is the path of the SQLite file, written as sqlite:PATH. The forms of SQLAlchemy,

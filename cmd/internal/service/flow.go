@@ -9,18 +9,72 @@ import (
 	"time"
 
 	"iacontinu/internal/api"
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/monitor"
+	"iacontinu/internal/prefect"
 )
 
-// NewFlow returns the periodic check of the API at apiURL.
-func NewFlow(p *Platform, c FlowSettings, apiURL string) (*monitor.Monitor, error) {
+// NewFlow returns the periodic check of the API at apiURL: as a worker of the Prefect server if one is
+// set, and else by itself.
+func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string) (part, error) {
 	client, err := newClient(apiURL, p.Secret, "flow")
 	if err != nil {
 		return nil, err
 	}
-	return monitor.New(monitor.Options{
+	o := p.monitoring(c, client)
+	if server == nil {
+		return monitor.New(o)
+	}
+	return p.scheduled(c, server, o)
+}
+
+// scheduled is the check as Prefect asks for it. While Prefect is away it ticks by itself, and what it
+// did is told later.
+func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, o monitor.Options) (part, error) {
+	o.Ended = p.oweFlowRun
+	m, err := monitor.New(o)
+	if err != nil {
+		return nil, err
+	}
+	return prefect.NewRunner(prefect.RunnerOptions{
+		Client: server, Flow: monitor.FlowName, Interval: time.Duration(c.Interval), Identity: p.member.ID(), Alive: p.alive,
+		Check: func(ctx context.Context, r prefect.Request, rec *flowrun.Recorder) error {
+			_, err := m.RunOnce(ctx, monitor.Request{
+				Slot: r.Slot, Detector: r.Parameters.Detector, Threshold: r.Parameters.Threshold, Force: r.Parameters.Force, Recorder: rec,
+			})
+			if errors.Is(err, monitor.ErrSlotTaken) {
+				return prefect.ErrTaken
+			}
+			return err
+		},
+		Local: m.Run, Owe: p.oweFlowRun, Logger: p.Log, Registerer: p.Registry,
+	})
+}
+
+func (p *Platform) oweFlowRun(ctx context.Context, run flowrun.Run) error {
+	return p.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, run)
+}
+
+// NewPrefect returns the client of the Prefect server, nil if none is set.
+func NewPrefect(p *Platform, s PrefectSettings) (*prefect.Client, error) {
+	if s.PrefectURL == "" {
+		return nil, nil
+	}
+	client, err := prefect.New(prefect.Options{
+		URL: s.PrefectURL, AuthString: s.PrefectAuth, APIKey: s.PrefectKey, CAFile: s.PrefectCAFile, Insecure: s.PrefectInsecure,
+		Logger: p.Log, Registerer: p.Registry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("PREFECT_API_...: %w", err)
+	}
+	return client, nil
+}
+
+// monitoring is what the check uses of the platform.
+func (p *Platform) monitoring(c FlowSettings, client *api.Client) monitor.Options {
+	return monitor.Options{
 		API:            checkedAPI{client},
 		History:        p.Store,
 		Record:         p.Store,
@@ -32,7 +86,7 @@ func NewFlow(p *Platform, c FlowSettings, apiURL string) (*monitor.Monitor, erro
 		Cooldown:       c.cooldown(),
 		Logger:         p.Log,
 		Registerer:     p.Registry,
-	})
+	}
 }
 
 // reference reads the window pinned to a version, with ml.CodeNotFound if none is.

@@ -45,7 +45,11 @@ func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 // RunWorker is the process of cmd/worker.
 func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 	return onFolder(ctx, c.Folder, "worker", log, func(ctx context.Context, p *Platform) error {
-		worker, err := NewWorker(p, c.WorkerSettings)
+		server, err := NewPrefect(p, c.PrefectSettings)
+		if err != nil {
+			return err
+		}
+		worker, err := NewWorker(p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
 		if err != nil {
 			return err
 		}
@@ -56,7 +60,11 @@ func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 // RunFlow is the process of cmd/flow.
 func RunFlow(ctx context.Context, c FlowConfig, log *slog.Logger) error {
 	return onFolder(ctx, c.Folder, "flow", log, func(ctx context.Context, p *Platform) error {
-		flow, err := NewFlow(p, c.FlowSettings, c.APIURL)
+		server, err := NewPrefect(p, c.PrefectSettings)
+		if err != nil {
+			return err
+		}
+		flow, err := NewFlow(p, c.FlowSettings, server, c.APIURL)
 		if err != nil {
 			return err
 		}
@@ -75,15 +83,19 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url str
 		return fmt.Errorf("DATABASE_URL: the folder %s can't be used: %w", c.DataDir(), err)
 	}
 	err = onFolder(ctx, c.Folder, "up", log, func(ctx context.Context, p *Platform) error {
+		server, err := NewPrefect(p, c.PrefectSettings)
+		if err != nil {
+			return err
+		}
 		api, err := NewAPI(ctx, p, c.APISettings)
 		if err != nil {
 			return err
 		}
-		worker, err := NewWorker(p, c.WorkerSettings)
+		worker, err := NewWorker(p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
-		flow, err := NewFlow(p, c.FlowSettings, api.URL())
+		flow, err := NewFlow(p, c.FlowSettings, server, api.URL())
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"iacontinu/internal/api"
-	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 )
 
@@ -25,27 +24,6 @@ func (p *Platform) oweTx(ctx context.Context, tx *sql.Tx, service ml.Service, ki
 		return err
 	}
 	return p.Queue.EnqueueDeliveryTx(ctx, tx, service)
-}
-
-// track owes MLflow the run of a retraining and Prefect how it went, in the transaction that ends it; tx
-// is nil for one that failed.
-func (p *Platform) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) (err error) {
-	if tx == nil {
-		if run.Aliases, err = p.Store.Aliases(ctx); err != nil {
-			return err
-		}
-		if err := p.owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
-			return err
-		}
-		return p.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
-	}
-	if run.Aliases, err = p.Store.AliasesTx(ctx, tx); err != nil {
-		return err
-	}
-	if err := p.oweTx(ctx, tx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
-		return err
-	}
-	return p.oweTx(ctx, tx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
 }
 
 // trackActivation owes MLflow the parts that versions play after an activation or a rollback.

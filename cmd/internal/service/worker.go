@@ -10,6 +10,7 @@ import (
 	"iacontinu/internal/discord"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/notify"
+	"iacontinu/internal/prefect"
 	"iacontinu/internal/queue"
 	"iacontinu/internal/retrain"
 )
@@ -20,14 +21,20 @@ type Worker struct {
 	bootstrap bool
 	retrainer *retrain.Retrainer
 	notifier  *notify.Notifier
+	trackers  *trackers
 }
 
 // NewWorker returns the worker of a folder; Run works.
-func NewWorker(p *Platform, c WorkerSettings) (*Worker, error) {
-	return newWorker(p, c, p.retraining(c))
+func NewWorker(p *Platform, c WorkerSettings, t Tracking, server *prefect.Client) (*Worker, error) {
+	trackers, err := newTrackers(p, t, server)
+	if err != nil {
+		return nil, err
+	}
+	return newWorker(p, c, p.retraining(c), trackers)
 }
 
-func newWorker(p *Platform, c WorkerSettings, o retrain.Options) (*Worker, error) {
+func newWorker(p *Platform, c WorkerSettings, o retrain.Options, t *trackers) (*Worker, error) {
+	o.Track = t.track
 	retrainer, err := retrain.New(o)
 	if err != nil {
 		return nil, err
@@ -36,7 +43,7 @@ func newWorker(p *Platform, c WorkerSettings, o retrain.Options) (*Worker, error
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{platform: p, bootstrap: c.Bootstrap, retrainer: retrainer, notifier: notifier}, nil
+	return &Worker{platform: p, bootstrap: c.Bootstrap, retrainer: retrainer, notifier: notifier, trackers: t}, nil
 }
 
 // retraining is what a retraining uses of the platform.
@@ -50,7 +57,6 @@ func (p *Platform) retraining(c WorkerSettings) retrain.Options {
 		Generate:       p.generateFor,
 		ModelsDir:      p.Folder.ModelsDir,
 		Load:           p.loadArtifact,
-		Track:          p.track,
 		TrainingWindow: c.TrainingWindow,
 		KeepVersions:   c.KeepVersions,
 		KeepDatasets:   c.KeepDatasets,
@@ -89,6 +95,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	if err := w.platform.Datasets.Sweep(ctx); err != nil {
 		w.platform.Log.WarnContext(ctx, "leftovers of interrupted datasets are not removed", "error", err)
 	}
+	if err := w.trackers.subscribe(ctx); err != nil {
+		return err
+	}
 	if w.bootstrap {
 		if err := w.firstVersion(ctx); err != nil {
 			return fmt.Errorf("BOOTSTRAP: %w", err)
@@ -98,6 +107,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		Retrain:       w.retrain,
 		RetrainFailed: w.retrainFailed,
 		Notify:        w.notifier.Deliver,
+		Deliver:       w.trackers.outbox.Deliver,
+		Owed:          w.platform.Store.Owed,
 		Sweep:         w.sweep,
 	})
 }
@@ -120,13 +131,15 @@ func (w *Worker) firstVersion(ctx context.Context) error {
 	return err
 }
 
-// retrain runs a retraining and takes it down.
+// retrain runs a retraining, which is shown while it goes on.
 func (w *Worker) retrain(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error {
-	return w.retrainer.Run(ctx, jobID, created, args, nil)
+	rec, hide := w.trackers.show(ctx, jobID, args)
+	defer hide()
+	return w.retrainer.Run(ctx, jobID, created, args, rec)
 }
 
 func (w *Worker) retrainFailed(ctx context.Context, jobID int64, args ml.RetrainArgs, cause error) error {
-	return w.retrainer.Failed(ctx, jobID, args, nil, cause)
+	return w.retrainer.Failed(ctx, jobID, args, w.trackers.last(jobID, args), cause)
 }
 
 // sweep is the periodic retention.
@@ -135,6 +148,9 @@ func (w *Worker) sweep(ctx context.Context) error {
 		return err
 	}
 	if err := w.platform.Datasets.Sweep(ctx); err != nil {
+		return err
+	}
+	if err := w.trackers.reconcile(ctx); err != nil {
 		return err
 	}
 	oldest, err := w.platform.Queue.OldestJob(ctx)

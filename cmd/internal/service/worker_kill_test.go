@@ -64,7 +64,11 @@ func dyingWorker(dir, moment, webhook string) error {
 	}
 	o.AfterStep = die
 	o.Messenger = dyingMessenger{p.Queue, func() { die(activating) }}
-	w, err := newWorker(p, killSettings(webhook), o)
+	none, err := newTrackers(p, Tracking{}, nil)
+	if err != nil {
+		return err
+	}
+	w, err := newWorker(p, killSettings(webhook), o, none)
 	if err != nil {
 		return err
 	}
@@ -292,7 +296,7 @@ const (
 // finish works until nothing is left to do.
 func finish(t *testing.T, p *Platform, webhook string) {
 	t.Helper()
-	w, err := NewWorker(p, killSettings(webhook))
+	w, err := NewWorker(p, killSettings(webhook), Tracking{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

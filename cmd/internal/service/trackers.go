@@ -1,0 +1,307 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/internal/flowrun"
+	"iacontinu/internal/logreg"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/mlflow"
+	"iacontinu/internal/monitor"
+	"iacontinu/internal/outbox"
+	"iacontinu/internal/prefect"
+	"iacontinu/internal/retrain"
+)
+
+// Tracking says which MLflow server is told, and how it is spoken to.
+type Tracking struct {
+	URI string
+	MLflowSettings
+}
+
+// trackers tell MLflow and Prefect what retrainings and activations came to. Each is nil where none is
+// set.
+type trackers struct {
+	platform *Platform
+	mlflow   *mlflow.Tracker
+	push     bool // mend what MLflow lacks
+	prefect  *prefect.Client
+	outbox   *outbox.Outbox
+
+	mu sync.Mutex
+	// views are the retrainings that go on here, or whose last attempt failed here.
+	views      map[int64]view
+	reconciled time.Time
+}
+
+// view is a retraining that is taken down and shown.
+type view struct {
+	rec  *flowrun.Recorder
+	hide func()
+}
+
+const (
+	// reconcileEvery is the time between two comparisons with MLflow.
+	reconcileEvery = time.Hour
+	// allVersions is more than are ever kept.
+	allVersions = 100_000
+)
+
+func newTrackers(p *Platform, t Tracking, server *prefect.Client) (*trackers, error) {
+	out := &trackers{platform: p, push: t.Sync == syncPush, prefect: server, views: map[int64]view{}}
+	services := map[ml.Service]outbox.DeliverFunc{}
+	var err error
+	if t.URI != "" && t.URI != trackingOff {
+		if out.mlflow, err = p.mlflowTracker(t); err != nil {
+			return nil, err
+		}
+		services[ml.ServiceMLflow] = out.tellMLflow
+	}
+	if server != nil {
+		services[ml.ServicePrefect] = out.tellPrefect
+	}
+	out.outbox, err = outbox.New(outbox.Options{Deliveries: p.Store, Services: services, Logger: p.Log, Registerer: p.Registry})
+	return out, err
+}
+
+func (p *Platform) mlflowTracker(t Tracking) (*mlflow.Tracker, error) {
+	client, err := mlflow.NewClient(mlflow.Options{
+		URL: t.URI, Username: t.Username, Password: t.Password, Token: t.Token,
+		CAFile: t.CAFile, ClientCertFile: t.ClientCert, Insecure: t.Insecure, Logger: p.Log, Registerer: p.Registry,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("MLFLOW_TRACKING_...: %w", err)
+	}
+	return mlflow.NewTracker(mlflow.TrackerOptions{
+		Client: client,
+		Artifact: func(_ context.Context, version string) (*logreg.Artifact, error) {
+			return logreg.LoadArtifact(p.artifactDir(version))
+		},
+		Datasets: p.Store, Experiment: t.Experiment, Revision: boot.Revision(), Logger: p.Log,
+	})
+}
+
+// subscribe says which services are told from now on, and has them told what they are owed.
+func (t *trackers) subscribe(ctx context.Context) error {
+	for service, on := range map[ml.Service]bool{ml.ServiceMLflow: t.mlflow != nil, ml.ServicePrefect: t.prefect != nil} {
+		if err := t.platform.Store.Subscribe(ctx, service, on); err != nil {
+			return err
+		}
+		waiting, _, err := t.platform.Store.Backlog(ctx, service)
+		switch {
+		case err != nil:
+			return err
+		case waiting.Waiting == 0:
+		case !on:
+			t.platform.Log.WarnContext(ctx, "a service is owed what nobody tells it, for it is not set", "service", service, "deliveries", waiting.Waiting)
+		default:
+			if err := t.platform.Queue.EnqueueDelivery(ctx, service); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// show begins to take a retraining down and to show it. hide ends the view, not the record.
+func (t *trackers) show(ctx context.Context, jobID int64, args ml.RetrainArgs) (rec *flowrun.Recorder, hide func()) {
+	v := view{rec: flowrun.NewRecorder(flowOf(jobID, args), nil), hide: func() {}}
+	if t.prefect != nil {
+		v.hide = t.prefect.Follow(ctx, v.rec).Stop
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.views) // there is one at a time
+	t.views[jobID] = v
+	return v.rec, v.hide
+}
+
+// last is the record of a retraining's last attempt here, one that says nothing if it was elsewhere.
+func (t *trackers) last(jobID int64, args ml.RetrainArgs) *flowrun.Recorder {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if v, ok := t.views[jobID]; ok {
+		return v.rec
+	}
+	return flowrun.NewRecorder(flowOf(jobID, args), nil)
+}
+
+// hide ends the view of a retraining that goes on here.
+func (t *trackers) hide(jobID int64) {
+	t.mu.Lock()
+	v, ok := t.views[jobID]
+	t.mu.Unlock()
+	if ok {
+		v.hide()
+	}
+}
+
+// flowOf is a retraining as a run of a flow: part of the check that asked for it, or of its own.
+func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
+	run := flowrun.Run{
+		Flow: retrain.FlowName, Key: "job-" + strconv.FormatInt(jobID, 10), Name: fmt.Sprintf("retrain-%d", jobID),
+		Parameters: map[string]any{"reason": args.Reason, "requested_by": args.RequestedBy, "job_id": jobID},
+	}
+	if args.DatasetID != 0 {
+		run.Parameters["dataset_id"] = args.DatasetID
+	}
+	if args.Trigger != nil && args.Trigger.FlowRun != "" {
+		run.ParentTask = prefect.TaskRunID(args.Trigger.FlowRun, monitor.StepRetrain)
+	}
+	return run
+}
+
+// track owes MLflow the run of a retraining and Prefect how it went, in the transaction that ends it; tx
+// is nil for one that failed.
+func (t *trackers) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) (err error) {
+	t.hide(run.JobID) // its view must not be told of after its end
+	p := t.platform
+	if tx == nil {
+		if run.Aliases, err = p.Store.Aliases(ctx); err != nil {
+			return err
+		}
+		if err := p.owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
+			return err
+		}
+		return p.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
+	}
+	if run.Aliases, err = p.Store.AliasesTx(ctx, tx); err != nil {
+		return err
+	}
+	if err := p.oweTx(ctx, tx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
+		return err
+	}
+	return p.oweTx(ctx, tx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
+}
+
+// tellMLflow makes one delivery to MLflow.
+func (t *trackers) tellMLflow(ctx context.Context, d ml.Delivery, save outbox.Save) error {
+	switch d.Kind {
+	case ml.DeliveryRun:
+		var run ml.TrackedRun
+		if err := read(d, &run); err != nil {
+			return err
+		}
+		id, err := t.mlflow.Track(ctx, run, d.Notes, save)
+		if err != nil {
+			return err
+		}
+		return t.platform.Store.SetMLflowRun(ctx, run.JobID, id)
+	case ml.DeliveryAliases:
+		var aliases ml.Aliases
+		if err := read(d, &aliases); err != nil {
+			return err
+		}
+		return t.mlflow.SetAliases(ctx, aliases)
+	case ml.DeliveryReconcile:
+		return t.compare(ctx)
+	}
+	return unreadable{fmt.Errorf("a delivery of kind %q is none that MLflow is told", d.Kind)}
+}
+
+// tellPrefect makes one delivery to Prefect.
+func (t *trackers) tellPrefect(ctx context.Context, d ml.Delivery, _ outbox.Save) error {
+	var run flowrun.Run
+	if err := read(d, &run); err != nil {
+		return err
+	}
+	_, err := t.prefect.Report(ctx, run)
+	return err
+}
+
+// unreadable is a delivery that no later try can make.
+type unreadable struct{ error }
+
+// Permanent implements the outbox's look at errors.
+func (unreadable) Permanent() bool { return true }
+
+// Unwrap returns the cause.
+func (u unreadable) Unwrap() error { return u.error }
+
+func read(d ml.Delivery, into any) error {
+	if err := json.Unmarshal(d.Payload, into); err != nil {
+		return unreadable{fmt.Errorf("delivery %d can't be read: %w", d.ID, err)}
+	}
+	return nil
+}
+
+// reconcile has MLflow compared with what is here, at the first call and then every hour. It is a
+// delivery, so that it comes after all that MLflow is owed by then.
+func (t *trackers) reconcile(ctx context.Context) error {
+	t.mu.Lock()
+	due := t.mlflow != nil && time.Since(t.reconciled) >= reconcileEvery
+	t.mu.Unlock()
+	if !due {
+		return nil
+	}
+	waits, err := t.platform.Store.Waits(ctx, ml.ServiceMLflow, ml.DeliveryReconcile)
+	if err != nil || waits {
+		return err
+	}
+	if err := t.platform.owe(ctx, ml.ServiceMLflow, ml.DeliveryReconcile, struct{}{}); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reconciled = time.Now()
+	return nil
+}
+
+// compare tells what MLflow has other than here, and mends it if it is to be mended.
+func (t *trackers) compare(ctx context.Context) error {
+	p := t.platform
+	versions, _, err := p.Store.Versions(ctx, allVersions)
+	if err != nil {
+		return err
+	}
+	aliases, err := p.Store.Aliases(ctx)
+	if err != nil {
+		return err
+	}
+	diff, err := t.mlflow.Reconcile(ctx, versions, aliases)
+	if err != nil || !diff.Mendable() {
+		return err
+	}
+	missing := make([]string, len(diff.Missing))
+	for i, v := range diff.Missing {
+		missing[i] = v.Name
+	}
+	p.Log.WarnContext(ctx, "mlflow has other versions or aliases than the platform", "missing_there", missing, "aliases", diff.Aliases, "mended", t.push)
+	if !t.push {
+		return nil
+	}
+	for _, v := range diff.Missing {
+		if err := t.oweAgain(ctx, v, aliases); err != nil {
+			return err
+		}
+	}
+	return t.mlflow.SetAliases(ctx, aliases)
+}
+
+// oweAgain owes the run of a version that MLflow lacks, as far as it is still known.
+func (t *trackers) oweAgain(ctx context.Context, v ml.Version, aliases ml.Aliases) error {
+	record, err := t.platform.Store.Training(ctx, v.Name)
+	if ml.CodeOf(err) == ml.CodeNotFound {
+		return nil // a version of the earlier system: nothing is known of how it was made
+	}
+	if err != nil {
+		return err
+	}
+	return t.platform.owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, ml.TrackedRun{
+		JobID: record.JobID, Args: ml.RetrainArgs{Reason: record.Reason},
+		Started: record.CreatedAt.Add(-record.Duration), Ended: record.CreatedAt,
+		Version: &v, Aliases: aliases,
+		Result: &ml.RetrainResult{
+			Verdict: record.Verdict, Version: v.Name, Candidate: v.Name, CandidateAccuracy: record.AccuracyAfter,
+			ChampionAccuracy: record.AccuracyBefore, TrainingSamples: record.TrainingSamples, Details: record.Details,
+			DurationSeconds: record.Duration.Seconds(), DatasetIDs: v.DatasetIDs,
+		},
+	})
+}
