@@ -61,6 +61,7 @@ func newFolder(t *testing.T, env ...string) *folder {
 		// No retraining, unless a test asks for it: the first check comes at once, and finds no rows. The
 		// next comes when ten years are full, which is no hour that a test may meet.
 		"MONITORING_INTERVAL=87600h", "DRIFT_DETECTOR=statistical",
+		"MLFLOW_TRACKING_URI=off",
 	}, env...)}
 }
 

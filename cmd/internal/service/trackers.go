@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -265,6 +267,11 @@ func (t *trackers) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// Without its artifact a version can't be registered, and would be missed again every hour.
+	versions = slices.DeleteFunc(versions, func(v ml.Version) bool {
+		_, err := os.Stat(p.artifactDir(v.Name))
+		return err != nil
+	})
 	diff, err := t.mlflow.Reconcile(ctx, versions, aliases)
 	if err != nil || !diff.Mendable() {
 		return err

@@ -47,8 +47,8 @@ func (p *Platform) backlogCheck(ctx context.Context, service ml.Service) (check 
 		return api.Check{Status: stateOK}, true
 	}
 	detail := fmt.Sprintf("%d deliveries wait, the oldest for %s", b.Waiting, time.Since(b.Oldest).Round(time.Second))
-	if b.Error != "" {
-		return api.Check{Status: stateWarning, Detail: detail + ": " + b.Error, At: &b.Oldest}, true
+	if b.Error != "" { // it may name addresses, and anybody may ask
+		return api.Check{Status: stateWarning, Detail: detail + "; the last try failed, the worker's log says why", At: &b.Oldest}, true
 	}
 	return api.Check{Status: stateOK, Detail: detail, At: &b.Oldest}, true
 }
