@@ -71,6 +71,14 @@ func (f *Follower) loop(ctx context.Context) {
 	}
 }
 
+// Stop ends the view at once, without a last report: for a run whose end is told in another way. It may
+// be called again.
+func (f *Follower) Stop() {
+	f.cancel()
+	f.once.Do(func() { close(f.stop) })
+	<-f.done
+}
+
 // Finish reports the run as it stands, within 5 s, and ends the view. On an error the run that it
 // gives is still owed to the server.
 func (f *Follower) Finish(ctx context.Context) (flowrun.Run, error) {

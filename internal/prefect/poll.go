@@ -99,7 +99,7 @@ func (r *Runner) skip(ctx context.Context, late []serverRun, newest serverRun) {
 	if len(late) == 0 {
 		return
 	}
-	message := fmt.Sprintf("not checked at its time: the check due at %s replaces it", told(newest.due()))
+	message := fmt.Sprintf("late, and replaced by the check due at %s; one that was made without this server has a run of its own", told(newest.due()))
 	for batch := range slices.Chunk(late, skipBatch) {
 		ids := make([]string, 0, len(batch))
 		for _, run := range batch {

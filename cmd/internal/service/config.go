@@ -203,7 +203,7 @@ func (a APISettings) check(f Folder) error {
 // WorkerConfig is the configuration of cmd/worker.
 type WorkerConfig struct {
 	WorkerSettings
-	TrackingURI string `env:"MLFLOW_TRACKING_URI" envDefault:"http://localhost:5000" help:"MLflow server that is told of each retraining; off: none"`
+	TrackingURI string `env:"MLFLOW_TRACKING_URI" envDefault:"http://localhost:5000" help:"MLflow server that is told of each retraining; off: none. In up it is off unless set"`
 	MLflowSettings
 	PrefectSettings
 	Port  Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`

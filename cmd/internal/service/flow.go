@@ -1,11 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"time"
 
 	"iacontinu/internal/api"
@@ -124,7 +126,7 @@ func (c checkedAPI) Health(ctx context.Context) error {
 // Retrain asks for a retraining on fresh data and waits for its end. The API waits for a minute; a
 // nil result says that the job goes on.
 func (c checkedAPI) Retrain(ctx context.Context, t ml.Trigger) (*ml.RetrainResult, int64, error) {
-	trigger, err := json.Marshal(t)
+	trigger, err := encodeTrigger(t)
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode the check: %w", err)
 	}
@@ -138,6 +140,23 @@ func (c checkedAPI) Retrain(ctx context.Context, t ml.Trigger) (*ml.RetrainResul
 		return nil, reply.Job.ID, nil
 	}
 	return nil, 0, errors.New("the API's answer to /retrain names neither a result nor a job")
+}
+
+// maxTrigger is how many bytes of a check go with the retraining that it asks for: less than the API
+// takes.
+const maxTrigger = 32 << 10
+
+// encodeTrigger leaves out the scores of the features that differ least, if there are too many.
+func encodeTrigger(t ml.Trigger) ([]byte, error) {
+	d := &t.Report.Details
+	d.Scores = slices.SortedFunc(slices.Values(d.Scores), func(a, b ml.FeatureScore) int { return cmp.Compare(a.PValue, b.PValue) })
+	for {
+		text, err := json.Marshal(t)
+		if err != nil || len(text) <= maxTrigger || len(d.Scores) == 0 {
+			return text, err
+		}
+		d.Scores, d.ScoreTrends = d.Scores[:len(d.Scores)/2], nil
+	}
 }
 
 func resultOf(r *api.RetrainResponse) *ml.RetrainResult {
