@@ -20,7 +20,7 @@ import (
 
 // NewFlow returns the periodic check of the API at apiURL: as a worker of the Prefect server if one is
 // set, and else by itself.
-func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string) (part, error) {
+func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string) (Part, error) {
 	client, err := newClient(apiURL, p.Secret, "flow")
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 
 // scheduled is the check as Prefect asks for it. While Prefect is away it ticks by itself, and what it
 // did is told later.
-func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, o monitor.Options) (part, error) {
+func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, o monitor.Options) (Part, error) {
 	o.Ended = p.oweFlowRun
 	m, err := monitor.New(o)
 	if err != nil {

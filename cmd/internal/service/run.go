@@ -16,13 +16,13 @@ import (
 	"iacontinu/internal/presence"
 )
 
-// part is something that runs until its context ends and then stops in order.
-type part interface {
+// Part is something that runs until its context ends and then stops in order.
+type Part interface {
 	Run(ctx context.Context) error
 }
 
 // runAll runs the parts until ctx ends or one fails, and waits for all.
-func runAll(ctx context.Context, parts ...part) error {
+func runAll(ctx context.Context, parts ...Part) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, p := range parts {
 		group.Go(func() error { return p.Run(ctx) })
@@ -124,7 +124,7 @@ func onFolder(ctx context.Context, f Folder, process string, log *slog.Logger, r
 }
 
 // withAdmin runs a process that has no API of its own beside its admin listener.
-func withAdmin(ctx context.Context, p *Platform, setting string, host AdminHost, port Port, work part) error {
+func withAdmin(ctx context.Context, p *Platform, setting string, host AdminHost, port Port, work Part) error {
 	admin, err := boot.NewAdmin(ctx, setting, hostPort(host.Host, port), p.Registry, p.Store.Ping)
 	if err != nil {
 		return err
