@@ -15,16 +15,20 @@ import (
 // and it would hold its place for nothing.
 const uploadPace = 256 << 10
 
+// uploadTime is how long a whole upload may take: at the least pace, the largest would take days.
+const uploadTime = time.Hour
+
 // stopPause is how long a client may pause still when the server stops.
 const stopPause = time.Second
 
-// uploadBody is a large body: as long as bytes come at some pace, its deadline moves on, until the server
-// stops. It remembers its first error.
+// uploadBody is a large body: as long as bytes come at some pace, its deadline moves on, until its time is
+// up or the server stops. It remembers its first error.
 type uploadBody struct {
 	io.ReadCloser
 	deadlines *http.ResponseController
 	left      int64
 	patience  time.Duration
+	ends      time.Time // of the whole upload, at the latest
 	waited    time.Duration // for what has come since the last uploadPace bytes
 	came      int           // of them
 	err       error
@@ -41,7 +45,7 @@ type uploadBody struct {
 func newUploadBody(w http.ResponseWriter, r *http.Request, stopping <-chan struct{}, patience time.Duration) *uploadBody {
 	b := &uploadBody{
 		ReadCloser: r.Body, deadlines: http.NewResponseController(w), left: api.MaxUpload + multipartRoom,
-		patience: patience, stopping: stopping, read: make(chan struct{}),
+		patience: patience, ends: time.Now().Add(uploadTime), stopping: stopping, read: make(chan struct{}),
 	}
 	_ = b.deadlines.SetWriteDeadline(time.Time{}) // a recorder in a test has none
 	b.watching.Go(func() {
@@ -104,7 +108,11 @@ func (b *uploadBody) moveOn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := time.Now(); !b.fixed && now.After(b.moveAt) {
-		_ = b.deadlines.SetReadDeadline(now.Add(b.patience - b.waited))
+		deadline := now.Add(b.patience - b.waited)
+		if b.ends.Before(deadline) {
+			deadline = b.ends
+		}
+		_ = b.deadlines.SetReadDeadline(deadline)
 		b.moveAt = now.Add(min(time.Second, b.patience/10))
 	}
 }

@@ -10,9 +10,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -280,9 +282,12 @@ func TestUploadsAtOnceAreBounded(t *testing.T) {
 		}
 	}
 	conns[2].Close()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for b.server.uploads.inUse() == maxUploads {
-		if time.Now().After(deadline) {
+		select {
+		case <-tick.C:
+		case <-deadline:
 			t.Fatal("the place of a sender that has gone is not given back within 10 s")
 		}
 	}
@@ -323,6 +328,68 @@ func TestSlowUploadIsGivenUp(t *testing.T) {
 			defer r.Body.Close()
 			if r.StatusCode != http.StatusRequestTimeout || b.server.uploads.inUse() != 0 {
 				t.Errorf("answer %s with %d places taken; want 408 and none", r.Status, b.server.uploads.inUse())
+			}
+		})
+	}
+}
+
+// slowBody sends 256 KiB at the end of each pause, or ends by its deadline.
+type slowBody struct {
+	http.ResponseWriter
+	pause    time.Duration
+	left     int
+	deadline time.Time
+}
+
+func (s *slowBody) SetReadDeadline(at time.Time) error {
+	s.deadline = at
+	return nil
+}
+
+func (s *slowBody) SetWriteDeadline(time.Time) error { return nil }
+
+func (s *slowBody) Close() error { return nil }
+
+// Read implements io.Reader.
+func (s *slowBody) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	if rest := time.Until(s.deadline); rest < s.pause {
+		<-time.After(rest)
+		return 0, os.ErrDeadlineExceeded
+	}
+	<-time.After(s.pause)
+	s.left--
+	return min(len(p), uploadPace), nil
+}
+
+// A slow sender that keeps the pace is heard out, though it takes longer than any single wait may; but
+// the whole is bounded too.
+func TestUploadsMayBeSlowAndNotEndless(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		pieces int
+		took   time.Duration
+		err    error
+	}{
+		{70, 70 * 50 * time.Second, nil},
+		{4000, time.Hour, os.ErrDeadlineExceeded}, // within the limit of bytes
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &slowBody{ResponseWriter: httptest.NewRecorder(), pause: 50 * time.Second, left: tt.pieces}
+			b := newUploadBody(s, httptest.NewRequest(http.MethodPost, "/datasets", s), nil, time.Minute)
+			defer b.answer()
+			began, p := time.Now(), make([]byte, uploadPace)
+			var err error
+			for err == nil {
+				_, err = b.Read(p)
+			}
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			if took := time.Since(began); took != tt.took || !errors.Is(err, tt.err) {
+				t.Errorf("%d pieces: ended after %v by %v, want %v by %v", tt.pieces, took, err, tt.took, tt.err)
 			}
 		})
 	}
