@@ -13,9 +13,12 @@ type RetrainRequest struct {
 	Seed          uint64  `json:"seed,omitempty" maximum:"9007199254740991" doc:"Splits holdout from training rows, default 1"`
 	Generate      bool    `json:"generate,omitempty" doc:"Generate a fresh dataset first; for services and administrators"`
 	TriggerReason string  `json:"trigger_reason,omitempty" enum:"manual,drift,threshold,forced" doc:"For the records; other than manual for services and administrators"`
-	// Trigger is an object that the API keeps and does not read.
-	Trigger json.RawMessage `json:"trigger,omitempty" doc:"The check that asks, for the records; for services and administrators"`
+	// Trigger is an ml.Trigger; it goes with the job to whoever records the retraining.
+	Trigger json.RawMessage `json:"trigger,omitempty" doc:"The check that asks, for the records, in at most 64 KiB; for services and administrators"`
 }
+
+// MaxTrigger is the greatest size of a RetrainRequest's Trigger in bytes.
+const MaxTrigger = 64 << 10
 
 // Statuses of a retraining that has ended well.
 const (

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -60,11 +61,15 @@ func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput,
 	if in.Body != nil {
 		req = *in.Body
 	}
+	trigger, err := triggerOf(req.Trigger)
+	if err != nil {
+		return nil, err
+	}
 	reason := cmp.Or(req.TriggerReason, ml.ReasonManual)
-	if who := identityOf(ctx); who.Role == ml.RoleUser && (req.Generate || reason != ml.ReasonManual || req.Trigger != nil) {
+	if who := identityOf(ctx); who.Role == ml.RoleUser && (req.Generate || reason != ml.ReasonManual || trigger != nil) {
 		return nil, ml.Errorf(ml.CodeForbidden, "generate, trigger and a trigger_reason other than manual are for services and administrators")
 	}
-	job, joined, err := s.enqueueRetrain(ctx, req, reason)
+	job, joined, err := s.enqueueRetrain(ctx, req, reason, trigger)
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +93,27 @@ func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput,
 	return &retrainOutput{Status: http.StatusOK, Body: out}, nil
 }
 
+// triggerOf reads the check that asks for a retraining; nil if none does.
+func triggerOf(raw json.RawMessage) (*ml.Trigger, error) {
+	if len(raw) > api.MaxTrigger {
+		return nil, invalidBody(ml.FieldError{Location: "body.trigger", Message: fmt.Sprintf("has %d bytes, at most %d are possible", len(raw), api.MaxTrigger)})
+	}
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	var trigger *ml.Trigger // stays nil for null
+	var kind *json.UnmarshalTypeError
+	switch err := json.Unmarshal(raw, &trigger); {
+	case errors.As(err, &kind):
+		return nil, invalidBody(ml.FieldError{Location: strings.TrimSuffix("body.trigger."+kind.Field, "."), Message: "must not be a " + kind.Value})
+	case err != nil: // a time that is none
+		return nil, invalidBody(ml.FieldError{Location: "body.trigger", Message: "is not the report of a check"})
+	}
+	return trigger, nil
+}
+
 // enqueueRetrain asks for a retraining and records who asked.
-func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, reason string) (id int64, joined bool, err error) {
+func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, reason string, trigger *ml.Trigger) (id int64, joined bool, err error) {
 	if req.DatasetID != 0 {
 		if _, err := s.opt.Catalogue.Dataset(ctx, req.DatasetID); ml.CodeOf(err) == ml.CodeNotFound {
 			return 0, false, invalidBody(ml.FieldError{Location: "body.dataset_id", Message: "there is no such dataset", Value: req.DatasetID})
@@ -104,13 +128,7 @@ func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, rea
 	who := actor(identityOf(ctx))
 	args := ml.RetrainArgs{
 		DatasetID: req.DatasetID, Generate: req.Generate, C: req.C, Balanced: req.Balanced, Seed: req.Seed,
-		Reason: reason, RequestedBy: who,
-	}
-	if req.Trigger != nil {
-		args.Trigger = &ml.Trigger{}
-		if err := json.Unmarshal(req.Trigger, args.Trigger); err != nil {
-			return 0, false, invalidBody(ml.FieldError{Location: "body.trigger", Message: "is not a check: " + err.Error()})
-		}
+		Reason: reason, RequestedBy: who, Trigger: trigger,
 	}
 	if len(newest) > 0 {
 		args.NewestDataset = newest[0].ID
@@ -328,7 +346,7 @@ func (s *Server) retrainConditional(ctx context.Context, in *maybe[api.Condition
 // retrainFor retrains and completes the answer by what came of it.
 func (s *Server) retrainFor(ctx context.Context, out *conditionalOutput, reason string) error {
 	b := &out.Body
-	job, joined, err := s.enqueueRetrain(ctx, api.RetrainRequest{}, reason)
+	job, joined, err := s.enqueueRetrain(ctx, api.RetrainRequest{}, reason, nil)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"slices"
@@ -102,8 +103,8 @@ func TestRetrainOptions(t *testing.T) {
 	b.finish(better())
 	for who, req := range map[string]api.RetrainRequest{
 		"user":    {DatasetID: 7, C: 0.5, Balanced: true, Seed: 3, TriggerReason: "manual"},
-		"service": {Generate: true, TriggerReason: "drift"},
-		"admin":   {Generate: true, TriggerReason: "forced"},
+		"service": {Generate: true, TriggerReason: "drift", Trigger: json.RawMessage(`{"report":{"slot":9},"flow_run":"r"}`)},
+		"admin":   {Generate: true, TriggerReason: "forced", Trigger: json.RawMessage(`null`)},
 	} {
 		b.enqueued = nil
 		if _, err := b.client(t, who).Retrain(t.Context(), req, true); err != nil {
@@ -113,20 +114,46 @@ func TestRetrainOptions(t *testing.T) {
 			DatasetID: req.DatasetID, NewestDataset: 7, Generate: req.Generate, C: req.C, Balanced: req.Balanced, Seed: req.Seed, Reason: req.TriggerReason,
 			RequestedBy: map[string]string{"user": "testuser", "service": "service:flow", "admin": "admin"}[who],
 		}
+		if who == "service" {
+			want.Trigger = &ml.Trigger{Report: ml.DriftReport{Slot: 9}, FlowRun: "r"}
+		}
 		if diff := cmp.Diff([]ml.RetrainArgs{want}, b.enqueued); diff != "" {
 			t.Errorf("%s: job (-want +got):\n%s", who, diff)
 		}
 	}
 	b.enqueued = nil
-	for _, body := range []string{`{"generate":true}`, `{"trigger_reason":"drift"}`} {
+	for _, body := range []string{`{"generate":true}`, `{"trigger_reason":"drift"}`, `{"trigger":{}}`} {
 		problem(t, b.send(t, "POST", "/retrain", "user", body), 403)
 	}
 	if b.enqueued != nil {
 		t.Error("a job was made all the same")
 	}
+	if r := b.send(t, "POST", "/retrain", "user", `{"trigger":null}`); r.StatusCode != 200 {
+		t.Errorf("null for no trigger: %d %s", r.StatusCode, r.body)
+	}
+	b.enqueued = nil
 	b.datasetRows = nil
 	if _, err := b.client(t, "user").Retrain(t.Context(), api.RetrainRequest{}, true); err != nil || b.enqueued[0].NewestDataset != 0 {
 		t.Errorf("without datasets: %v, %+v", err, b.enqueued)
+	}
+}
+
+func TestRetrainRefusesATriggerThatIsNone(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for body, field := range map[string]string{
+		`{"trigger":"x"}`:                                                       "body.trigger must not be a string",
+		`{"trigger":{"report":{"slot":"x"}}}`:                                   "body.trigger.report.slot must not be a string",
+		`{"trigger":{"report":{"created_at":"today"}}}`:                         "body.trigger is not the report of a check",
+		`{"trigger":{"note":"` + strings.Repeat("x", api.MaxTrigger-10) + `"}}`: "body.trigger has 65537 bytes, at most 65536 are possible",
+	} {
+		p := problem(t, b.send(t, "POST", "/retrain", "service", body), 422)
+		if len(p.Errors) != 1 || p.Errors[0].Location+" "+p.Errors[0].Message != field {
+			t.Errorf("%.80s: %+v, want %s", body, p.Errors, field)
+		}
+	}
+	if b.enqueued != nil {
+		t.Error("a job was made all the same")
 	}
 }
 

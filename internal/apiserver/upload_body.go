@@ -28,7 +28,7 @@ type uploadBody struct {
 	deadlines *http.ResponseController
 	left      int64
 	patience  time.Duration
-	ends      time.Time // of the whole upload, at the latest
+	ends      time.Time     // of the whole upload, at the latest
 	waited    time.Duration // for what has come since the last uploadPace bytes
 	came      int           // of them
 	err       error
