@@ -53,6 +53,8 @@ type ImportResponse struct {
 	BadCount int      `json:"bad_count" doc:"Rows left out (only with skip_bad)"`
 	Bad      []BadRow `json:"bad" doc:"The first bad rows"`
 	CopyOf   int64    `json:"copy_of,omitempty" doc:"The oldest dataset that held the same rows already; training on several datasets uses them once"`
+
+	IgnoredFields []string `json:"ignored_fields,omitempty" doc:"Parameters and form fields that mean nothing here, such as misspelt ones"`
 }
 
 // BadRow is a row of a file that can't be used.

@@ -37,9 +37,9 @@ const drainedByServer = 256 << 10
 // reads the answer only afterwards, and takes a closed connection for an outage.
 const lingerBytes = 128 << 20
 
-// jsonBody checks a JSON body before huma sees it: size, content type, syntax; and notes its fields that
-// are not known. Where the body is not
-// required, an empty one and null count as absent, whatever their content type.
+// jsonBody checks a JSON body before huma sees it: size, content type, syntax; and takes out the fields
+// that are not known. Where the body is not required, an empty one and null count as absent, whatever
+// their content type.
 func (s *Server) jsonBody(required bool, known map[string]*huma.Schema, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		limit := int64(maxFields)
@@ -54,7 +54,7 @@ func (s *Server) jsonBody(required bool, known map[string]*huma.Schema, next htt
 			s.refuse(w, r, err)
 			return
 		}
-		w.(*exchange).ignored = unknown(body, known)
+		body = sift(body, known, w.(*exchange).ignore)
 		r.Body, r.ContentLength = http.NoBody, int64(len(body))
 		if len(body) > 0 {
 			r.Body = io.NopCloser(bytes.NewReader(body))
@@ -63,22 +63,25 @@ func (s *Server) jsonBody(required bool, known map[string]*huma.Schema, next htt
 	}
 }
 
-// unknown are the fields of a JSON object that are not known, in order. Upper and lower case are the same, as
-// for encoding/json.
-func unknown(body []byte, known map[string]*huma.Schema) []string {
+// sift is a JSON object without the fields that are not known, which it ignores in order. A name in another
+// case is not known: encoding/json would take it, but huma validates exact names only.
+func sift(body []byte, known map[string]*huma.Schema, ignore func(name string)) []byte {
 	var sent map[string]json.RawMessage
 	if json.Unmarshal(body, &sent) != nil { // no body, or no object
-		return nil
+		return body
 	}
-	for name := range known {
-		maps.DeleteFunc(sent, func(given string, _ json.RawMessage) bool { return strings.EqualFold(given, name) })
+	all := len(sent)
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		if known[name] == nil {
+			ignore(name)
+			delete(sent, name)
+		}
 	}
-	names := slices.Sorted(maps.Keys(sent))
-	names = slices.Clone(names[:min(len(names), maxProblems)]) // a body may have a hundred thousand
-	for i := range names {
-		names[i] = shortened(names[i])
+	if len(sent) == all {
+		return body
 	}
-	return names
+	kept, _ := json.Marshal(sent) // what was read as JSON can be written as it
+	return kept
 }
 
 // readBody reads a body of at most limit bytes.

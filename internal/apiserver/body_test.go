@@ -3,6 +3,7 @@ package apiserver
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
 )
 
@@ -82,6 +84,15 @@ func TestBodies(t *testing.T) {
 // answer it is.
 func TestIgnoredFieldsAreNamed(t *testing.T) {
 	t.Parallel()
+	many, names := map[string]int{}, []string{}
+	for i := range maxProblems + 1 {
+		names = append(names, fmt.Sprintf("x%03d", i))
+		many[names[i]] = i
+	}
+	body, err := json.Marshal(many)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		name, path, body string
 		result           ml.RetrainResult
@@ -89,13 +100,14 @@ func TestIgnoredFieldsAreNamed(t *testing.T) {
 		status           int
 		want             []string
 	}{
-		{"activated", "/retrain", `{"datasetid":7,"Balanced":true,"another":{"seed":1}}`, better(), "", 200, []string{"another", "datasetid"}},
+		{"activated", "/retrain", `{"datasetid":7,"Balanced":true,"another":{"seed":1}}`, better(), "", 200, []string{"Balanced", "another", "datasetid"}},
 		{"rejected", "/retrain", `{"datasetid":7}`, rejected(), "", 200, []string{"datasetid"}},
 		{"goes on", "/retrain", `{"datasetid":7}`, better(), "respond-async", 202, []string{"datasetid"}},
 		{"no need", "/retrain/conditional", `{"threshold":0.99}`, better(), "", 200, []string{"threshold"}},
 		{"forced", "/retrain/conditional", `{"force_retrain":true,"threshold":0.99}`, better(), "", 200, []string{"threshold"}},
 		{"rows", "/generate", `{"samples":5,"sead":3}`, better(), "", 200, []string{"sead"}},
 		{"a name as long as a book", "/generate", `{"` + strings.Repeat("x", 1000) + `":3}`, better(), "", 200, []string{strings.Repeat("x", 80) + "..."}},
+		{"more names than an answer has", "/retrain", string(body), better(), "", 200, names[:maxProblems]},
 		{"nothing to name", "/retrain", `{"dataset_id":7}`, better(), "", 200, nil},
 		{"no body", "/retrain", ``, better(), "", 200, nil},
 	} {
@@ -111,6 +123,21 @@ func TestIgnoredFieldsAreNamed(t *testing.T) {
 				t.Errorf("%d %s, want %d with %q ignored", r.StatusCode, r.body, tt.status, tt.want)
 			}
 		})
+	}
+}
+
+// A name in another case is another name: what the bounds of a field do not see does not reach it.
+func TestNamesInAnotherCaseAreNotTaken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.finish(better())
+	r := b.send(t, "POST", "/retrain", "user", `{"c":0.5,"C":-4,"SEED":7}`)
+	if r.StatusCode != 200 || b.enqueued[0].C != 0.5 || b.enqueued[0].Seed != 0 || !strings.Contains(r.body, `"ignored_fields":["C","SEED"]`) {
+		t.Errorf("%d %s, job %+v", r.StatusCode, r.body, b.enqueued)
+	}
+	r = b.send(t, "POST", "/retrain/conditional", "user", `{"accuracy_threshold":0.5,"ACCURACY_THRESHOLD":7}`)
+	if got := into[api.ConditionalResponse](t, r); got.Threshold != 0.5 || !slices.Equal(got.IgnoredFields, []string{"ACCURACY_THRESHOLD"}) {
+		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
 }
 

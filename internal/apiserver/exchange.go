@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -25,9 +26,17 @@ type exchange struct {
 	remote  string // address and port of the client
 	route   *route // nil until one matches
 	who     ml.Identity
-	ignored []string // fields of the body that the operation has no use for
+	ignored []string // fields of the request that the operation has no use for: see ignore
 	status  int      // 0 until the answer begins
 	bytes   int64
+}
+
+// ignore notes a field that the operation has no use for, each name once, and not a hundred thousand.
+func (x *exchange) ignore(name string) {
+	name = shortened(name)
+	if len(x.ignored) < maxProblems && !slices.Contains(x.ignored, name) {
+		x.ignored = append(x.ignored, name)
+	}
 }
 
 // WriteHeader implements http.ResponseWriter.

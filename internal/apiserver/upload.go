@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,6 +57,7 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Location", api.DatasetPath(d.ID))
 	s.writeJSON(w, r, http.StatusCreated, "application/json", api.ImportResponse{
 		Dataset: datasetOf(d), Rows: report.Rows, BadCount: report.BadCount, Bad: list(report.Bad), CopyOf: report.CopyOf,
+		IgnoredFields: exchangeOf(r.Context()).ignored,
 	})
 }
 
@@ -84,7 +87,15 @@ func (s *Server) importFile(r *http.Request) (ml.Dataset, ImportReport, error) {
 	if r.ContentLength > api.MaxUpload+multipartRoom {
 		return ml.Dataset{}, ImportReport{}, tooLarge(api.MaxUpload)
 	}
-	fields := r.URL.Query()
+	fields, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // a parameter would be left out without a word
+		return ml.Dataset{}, ImportReport{}, invalidBody(ml.FieldError{Location: "query", Message: err.Error() + "; write ; as %3B and % as %25"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !isField(name) {
+			exchangeOf(r.Context()).ignore(name)
+		}
+	}
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	file, where := io.Reader(r.Body), "query"
 	switch {
@@ -165,20 +176,22 @@ func formFile(r *http.Request, fields url.Values) (io.Reader, error) {
 			if fields.Get("name") == "" {
 				fields.Set("name", part.FileName())
 			}
-			return &lastFile{part: part, form: form}, nil
+			return &lastFile{part: part, form: form, ignore: exchangeOf(r.Context()).ignore}, nil
 		}
-		if isField(name) {
-			const most = 1024
-			value, err := io.ReadAll(io.LimitReader(part, most))
-			if err != nil {
-				return nil, badForm(err)
-			}
-			if name != "ignore" {
-				fields.Del(name)
-			}
-			if fields.Add(name, string(value)); len(fields[name]) > maxIgnored {
-				return nil, invalidBody(ml.FieldError{Location: "body." + name, Message: fmt.Sprintf("must come at most %d times", maxIgnored)})
-			}
+		if !isField(name) {
+			exchangeOf(r.Context()).ignore(name)
+			continue
+		}
+		const most = 1024
+		value, err := io.ReadAll(io.LimitReader(part, most))
+		if err != nil {
+			return nil, badForm(err)
+		}
+		if name != "ignore" {
+			fields.Del(name)
+		}
+		if fields.Add(name, string(value)); len(fields[name]) > maxIgnored {
+			return nil, invalidBody(ml.FieldError{Location: "body." + name, Message: fmt.Sprintf("must come at most %d times", maxIgnored)})
 		}
 	}
 }
@@ -195,8 +208,9 @@ func badForm(cause error) error {
 // lastFile reads the file of a form and, before it reports its end, makes sure that nothing follows
 // which would change how it should have been read.
 type lastFile struct {
-	part *multipart.Part
-	form *multipart.Reader
+	part   *multipart.Part
+	form   *multipart.Reader
+	ignore func(name string) // a field that means nothing
 }
 
 // Read implements io.Reader.
@@ -213,8 +227,10 @@ func (f *lastFile) Read(b []byte) (int, error) {
 		if err != nil {
 			return n, badForm(err)
 		}
-		if name := next.FormName(); isField(name) || name == "file" {
+		name := next.FormName()
+		if isField(name) || name == "file" {
 			return n, invalidBody(ml.FieldError{Location: "body." + name, Message: "must come before the file in the form, or be given in the query"})
 		}
+		f.ignore(name)
 	}
 }

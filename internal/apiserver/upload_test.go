@@ -125,6 +125,28 @@ func TestUploadForms(t *testing.T) {
 	}
 }
 
+// A misspelt option changes what is imported, here which columns: the answer names it.
+func TestUploadNamesWhatItIgnores(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body, header := form(t, "note", "x", "Name", "mine", "note", "y", "file", "@"+csv, "submit", "go")
+	for _, tt := range []struct {
+		query, body, header string
+		want                []string
+	}{
+		{"?target=y&ingore=b&Skip_bad=true", csv, "Content-Type: text/csv", []string{"Skip_bad", "ingore"}},
+		{"?target=y&sep=%3B", body, header, []string{"Name", "note", "sep", "submit"}},
+		{"?target=y&ignore=a&skip_bad=true", csv, "Content-Type: text/csv", nil},
+	} {
+		r := b.send(t, "POST", "/datasets"+tt.query, "user", tt.body, tt.header)
+		got := into[api.ImportResponse](t, r).IgnoredFields
+		slices.Sort(got)
+		if r.StatusCode != 201 || !slices.Equal(got, tt.want) || tt.want == nil && strings.Contains(r.body, "ignored") {
+			t.Errorf("%s: %d %s, want %q ignored", tt.query, r.StatusCode, r.body, tt.want)
+		}
+	}
+}
+
 func TestUploadRefused(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -133,6 +155,7 @@ func TestUploadRefused(t *testing.T) {
 		status                    int
 	}{
 		{"no target", "", csv, "Content-Type: text/csv", 422},
+		{"a query that is half read", "?target=y&ignore=a;b", csv, "Content-Type: text/csv", 422},
 		{"JSON", "?target=y", csv, "Content-Type: application/json", 415},
 		{"what curl calls it", "?target=y", csv, "Content-Type: application/x-www-form-urlencoded", 415},
 		{"compressed", "?target=y", csv, "Content-Encoding: gzip", 415},
