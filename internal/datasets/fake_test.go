@@ -13,7 +13,8 @@ import (
 )
 
 // fake is a catalogue in memory that keeps the store's rules. before is called with the name of
-// each method that changes something, and may fail it; after is called when it is done.
+// each method that changes something and of the search for a copy, and may fail it; after is called when
+// a change is done.
 type fake struct {
 	mu       sync.Mutex
 	last     int64
@@ -145,6 +146,9 @@ func (f *fake) Dataset(_ context.Context, id int64) (ml.Dataset, error) {
 }
 
 func (f *fake) DatasetByFingerprint(_ context.Context, key, fingerprint string) (ml.Dataset, error) {
+	if err := f.before("find copy"); err != nil {
+		return ml.Dataset{}, err
+	}
 	return f.find("of these rows", func(d ml.Dataset) bool {
 		return d.State == ml.DatasetReady && d.Schema.Key() == key && d.Fingerprint == fingerprint
 	})

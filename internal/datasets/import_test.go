@@ -202,6 +202,7 @@ func TestImportLeavesNothingAfterAnError(t *testing.T) {
 		"open quote": {reader: strings.NewReader(good + "\"1"), spec: ImportSpec{SkipBad: true}, code: ml.CodeInvalid},
 		"connection": {reader: io.MultiReader(strings.NewReader(good), iotest.ErrReader(broken)), cause: broken},
 		"disk":       {reader: io.MultiReader(strings.NewReader(good), iotest.ErrReader(syscall.ENOSPC)), code: ml.CodeStorageFull},
+		"copy":       {reader: strings.NewReader(good), fail: "find copy", cause: broken},
 		"begin":      {reader: strings.NewReader(good), fail: "begin", cause: broken},
 		"finish":     {reader: strings.NewReader(good), fail: "finish", cause: broken},
 	} {

@@ -151,6 +151,14 @@ func TestImportedData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	file, err := os.Open(sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if again, err := client.Import(t.Context(), file, api.Upload{Target: "diagnosis"}); err != nil || again.CopyOf != id {
+		t.Errorf("imported over HTTP: told to be a copy of %d, %v; want %d", again.CopyOf, err, id)
+	}
 	names, rows := readSample(t, sample)
 	if fmt.Sprint(info.Features) != fmt.Sprint(names) {
 		t.Fatalf("the model's features are %v, the file's %v", info.Features, names)
