@@ -36,6 +36,12 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
 		return header{}, fileErrorf("the file is UTF-16 text; save it as UTF-8")
 	}
+	if bytes.HasPrefix(data, []byte("PK\x03\x04")) {
+		return header{}, fileErrorf("the file is a spreadsheet (.xlsx, .ods) or a ZIP archive; export it as CSV, or unpack it")
+	}
+	if bytes.HasPrefix(data, []byte{0x1F, 0x8B}) {
+		return header{}, fileErrorf("the file is compressed (.gz); unpack it to CSV first")
+	}
 	i := 0
 	if bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}) {
 		i = 3
@@ -173,7 +179,7 @@ func headerHint(columns []string) string {
 	switch {
 	case len(columns) == 1:
 		return "; columns are separated by commas, semicolons or tabs"
-	case slices.ContainsFunc(columns, isNumeric):
+	case slices.ContainsFunc(columns, looksLikeData):
 		return "; if the first line is a row of data, add a header with the names of the columns above it"
 	}
 	return ""
@@ -182,13 +188,13 @@ func headerHint(columns []string) string {
 // allNumbers tells data from a header. A field without text, as a separator at the end of a line makes,
 // is neither.
 func allNumbers(columns []string) bool {
-	return slices.ContainsFunc(columns, isNumeric) &&
-		!slices.ContainsFunc(columns, func(c string) bool { return c != "" && !isNumeric(c) })
+	return slices.ContainsFunc(columns, looksLikeData) &&
+		!slices.ContainsFunc(columns, func(c string) bool { return c != "" && !looksLikeData(c) })
 }
 
-// isNumeric reports whether a column's name is what data have: a number, with whatever sign before its
+// looksLikeData reports whether a column's name is what data have: a number, with whatever sign before its
 // fraction, or NaN.
-func isNumeric(name string) bool {
+func looksLikeData(name string) bool {
 	_, err := strconv.ParseFloat(strings.Replace(name, ",", ".", 1), 64)
 	return err == nil
 }

@@ -30,9 +30,9 @@ func guessDecimal(s *blocks, h header) byte {
 			text := string(f.text(s.tail))
 			switch {
 			case h.slots[j] < 0:
-			case strings.Contains(text, ".") && isNumber(text):
+			case strings.Contains(text, ".") && isDecimal(text):
 				return '.'
-			case isNumber(swapped(text)) && !isGrouped(text):
+			case isDecimal(swapped(text)) && !isGrouped(text):
 				decimal = ','
 			}
 		}
@@ -59,11 +59,15 @@ func (p *parser) wrong(text string) (reason string, isText bool) {
 		return "out of the range of a 64-bit number: " + shown, false
 	}
 	switch {
-	case p.numbers.point == ',' && strings.Contains(text, ".") && isNumber(text):
-		return "a decimal point, where the file has decimal commas (--decimal , or decimal=,): " + shown, false
-	case isNumber(swapped(text)) && isGrouped(text):
+	case p.numbers.point == ',' && strings.Contains(text, ".") && isDecimal(text):
+		reason = "a decimal point among decimal commas (then write a comma"
+		if isGrouped(text) {
+			reason = "a thousands separator (then leave it out) or " + reason
+		}
+		return reason + "; if all numbers have points, do not say --decimal , or decimal=,): " + shown, false
+	case isDecimal(swapped(text)) && isGrouped(text):
 		return "a decimal comma (then say --decimal , or decimal=,) or a thousands separator (then leave it out): " + shown, false
-	case isNumber(swapped(text)):
+	case isDecimal(swapped(text)):
 		return "a decimal comma, write a point or say --decimal , (decimal=, over HTTP): " + shown, false
 	case isGrouped(text):
 		return "a thousands separator, write the number without: " + shown, false
@@ -71,8 +75,8 @@ func (p *parser) wrong(text string) (reason string, isText bool) {
 	return "not a number: " + shown, true
 }
 
-// isNumber reports whether text is a number with a decimal point, or without a fraction.
-func isNumber(text string) bool {
+// isDecimal reports whether text is a number with a decimal point, or without a fraction.
+func isDecimal(text string) bool {
 	_, err := strconv.ParseFloat(text, 64)
 	return err == nil && !strings.ContainsAny(text, "xX_nN")
 }
@@ -121,7 +125,7 @@ func (p *parser) textColumns(b *block) []string {
 			continue
 		}
 		text := string(b.fields[j].text(b.data))
-		if _, isText := p.wrong(text); isText && !isNumber(text) {
+		if _, isText := p.wrong(text); isText && !isDecimal(text) {
 			names = append(names, p.columns[j])
 		}
 	}

@@ -157,7 +157,11 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 	case !slices.ContainsFunc(b.fields, func(f field) bool { return len(f.text(b.data)) > 0 }):
 		return next, nil // an empty line, or a spreadsheet's empty row
 	case len(b.fields) != len(p.columns):
-		return fail(-1, fmt.Sprintf("%d fields instead of %d", len(b.fields), len(p.columns)))
+		reason := fmt.Sprintf("%d fields instead of %d", len(b.fields), len(p.columns))
+		if len(b.fields) == len(p.columns)+1 && len(last.text(b.data)) == 0 {
+			reason += "; the row ends in a separator and the header does not: leave it out of the rows"
+		}
+		return fail(-1, reason)
 	}
 	var target []byte
 	targetColumn := 0
