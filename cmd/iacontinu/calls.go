@@ -87,5 +87,5 @@ func reachable(err error) error {
 	if api.AsProblem(err) != nil {
 		return err
 	}
-	return errors.Join(err, errors.New("is the platform running? start it with `iacontinu up`, or set API_URL"))
+	return errors.Join(err, errors.New("is the platform running? start it with `iacontinu up`, or say where it is by API_PORT or API_URL"))
 }

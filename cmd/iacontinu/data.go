@@ -10,6 +10,7 @@ import (
 
 	"iacontinu/cmd/internal/service"
 	"iacontinu/internal/datasets"
+	"iacontinu/internal/ml"
 	"iacontinu/internal/synth"
 )
 
@@ -63,27 +64,39 @@ func importCSV(c *call, args []string) error {
 		if err != nil {
 			return err
 		}
-		for i, bad := range report.Bad {
-			if i == maxBadRowsShown {
-				break
-			}
-			fmt.Fprintf(c.err, "line %d left out: %s: %s\n", bad.Line, bad.Column, bad.Reason)
-		}
-		if report.BadCount > maxBadRowsShown {
-			fmt.Fprintf(c.err, "and %d more rows left out\n", report.BadCount-maxBadRowsShown)
-		}
-		fmt.Fprintf(c.out, "dataset %d: %d rows of %d features from %s in %s\n", set.ID, set.Samples, len(set.Schema.Features), *name, time.Since(started).Round(time.Millisecond))
-		fmt.Fprintf(c.out, "  target %s: 0 is %q (%d rows), 1 is %q (%d rows)\n", set.Schema.Target,
-			set.Schema.Classes[0], set.ClassCounts[0], set.Schema.Classes[1], set.ClassCounts[1])
-		if report.CopyOf != 0 {
-			fmt.Fprintf(c.out, "  the same rows are there already, as dataset %d; training takes them once (DELETE /datasets/%d removes this copy)\n", report.CopyOf, set.ID)
-		}
-		if report.DecimalCommas {
-			fmt.Fprintln(c.out, "  numbers were read with decimal commas (--decimal . if the comma means something else)")
-		}
-		fmt.Fprintf(c.out, "train on it: iacontinu retrain --dataset %d\n", set.ID)
+		c.imported(set, report, time.Since(started))
 		return p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID))
 	})
+}
+
+// imported shows what became of a file, and what to do next.
+func (c *call) imported(set ml.Dataset, report datasets.ImportReport, took time.Duration) {
+	for i, bad := range report.Bad {
+		if i == maxBadRowsShown {
+			break
+		}
+		if bad.Column != "" {
+			bad.Column += ": "
+		}
+		fmt.Fprintf(c.err, "line %d left out: %s%s\n", bad.Line, bad.Column, bad.Reason)
+	}
+	if report.BadCount > maxBadRowsShown {
+		fmt.Fprintf(c.err, "and %d more rows left out\n", report.BadCount-maxBadRowsShown)
+	}
+	fmt.Fprintf(c.out, "dataset %d: %d rows of %d features from %s in %s\n", set.ID, set.Samples, len(set.Schema.Features), set.Name, took.Round(time.Millisecond))
+	fmt.Fprintf(c.out, "  target %s: 0 is %q (%d rows), 1 is %q (%d rows)\n", set.Schema.Target,
+		set.Schema.Classes[0], set.ClassCounts[0], set.Schema.Classes[1], set.ClassCounts[1])
+	if report.CopyOf != 0 {
+		fmt.Fprintf(c.out, "  the same rows are there already, as dataset %d; training takes them once (an administrator removes this copy by DELETE /datasets/%d)\n", report.CopyOf, set.ID)
+	}
+	if report.DecimalCommas {
+		fmt.Fprintln(c.out, "  numbers were read with decimal commas (--decimal . if the comma means something else)")
+	}
+	if set.Samples < ml.MinRows || min(set.ClassCounts[0], set.ClassCounts[1]) < ml.MinClassRows {
+		fmt.Fprintf(c.out, "  too small to train on alone: that takes %d rows, and %d of each class\n", ml.MinRows, ml.MinClassRows)
+	} else {
+		fmt.Fprintf(c.out, "train on it: %s\n", c.next("retrain --dataset %d", set.ID))
+	}
 }
 
 // decimalSign reads the flag --decimal; 0 is for none given.

@@ -21,7 +21,7 @@ import (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
+	os.Exit(run(os.Args[0], os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
 // command is one of the operator's commands.
@@ -56,6 +56,7 @@ func commands() []command {
 // call is one run of a command.
 type call struct {
 	ctx      context.Context
+	program  string // as it was called
 	environ  []string
 	in       io.Reader
 	out, err io.Writer
@@ -63,10 +64,21 @@ type call struct {
 	folder   service.Folder
 }
 
+// next is a command to type after this one, for the same port.
+func (c *call) next(format string, args ...any) string {
+	line := c.program + " " + fmt.Sprintf(format, args...)
+	for _, setting := range c.environ {
+		if port, ok := strings.CutPrefix(setting, "API_PORT="); ok && port != "" {
+			line = setting + " " + line
+		}
+	}
+	return line
+}
+
 // errUsage marks an error of the command line, which ends in exit code 2.
 var errUsage = errors.New("see --help")
 
-func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
+func run(program string, args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	if len(args) > 1 && args[0] == "help" {
 		args = append(slices.Clone(args[1:]), "--help")
 	}
@@ -91,7 +103,7 @@ func run(args, environ []string, in io.Reader, out, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := &call{ctx: ctx, environ: environ, in: in, out: out, err: stderr}
+	c := &call{ctx: ctx, program: program, environ: environ, in: in, out: out, err: stderr}
 	c.flags = flag.NewFlagSet("iacontinu "+cmd.name, flag.ContinueOnError)
 	c.flags.SetOutput(io.Discard) // what is wrong is said below, in one line
 	if err := boot.Load(&c.folder, environ); err != nil && !slices.ContainsFunc(rest, isHelp) {
@@ -139,7 +151,7 @@ func noCommand(args []string, out, stderr io.Writer) int {
 	given, there := args[0], slices.DeleteFunc(commands(), func(c command) bool { return !strings.HasPrefix(c.name, args[0]+" ") })
 	names := []string{"up"}
 	if len(there) > 0 {
-		if len(args) > 1 && isHelp(args[1]) {
+		if len(args) > 1 && (isHelp(args[1]) || args[1] == "help") {
 			fmt.Fprintf(out, "Usage: iacontinu %s COMMAND [--help]\n\n", args[0])
 			printCommands(out, there)
 			return boot.ExitOK

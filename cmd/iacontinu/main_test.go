@@ -2,21 +2,22 @@ package main
 
 import (
 	"bytes"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // typed runs a command line on an empty folder.
-func typed(t *testing.T, line string) (out, errs string, code int) {
+func typed(t *testing.T, line string, env ...string) (out, errs string, code int) {
 	t.Helper()
 	dir := t.TempDir()
-	environ := []string{
+	environ := append([]string{
 		"DATABASE_URL=sqlite:" + filepath.Join(dir, "data", "db"), "MODELS_DIR=" + filepath.Join(dir, "models"), "LOGS_DIR=" + dir,
 		"JWT_SECRET_KEY=" + strings.Repeat("k", 32), "API_URL=http://127.0.0.1:1",
-	}
+	}, env...)
 	var stdout, stderr bytes.Buffer
-	code = run(strings.Fields(line), environ, strings.NewReader("a password\n"), &stdout, &stderr)
+	code = run("bin/iacontinu", strings.Fields(line), environ, strings.NewReader("a password\n"), &stdout, &stderr)
 	return stdout.String(), stderr.String(), code
 }
 
@@ -34,6 +35,9 @@ func TestHelpIsWhereItIsLookedFor(t *testing.T) {
 				t.Errorf("%s: exit code %d, %q, %q", l, code, out, errs)
 			}
 		}
+	}
+	if out, _, code := typed(t, "model help"); code != 0 || !strings.HasPrefix(out, "Usage: iacontinu model COMMAND") {
+		t.Errorf("model help: exit code %d, %q", code, out)
 	}
 	for _, c := range commands() {
 		for _, l := range []string{c.name + " --help", c.name + " -h", "help " + c.name, c.name + " x --help"} {
@@ -63,7 +67,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		{"predict one", 2, "\"one\" is not a finite number\nUsage: "},
 		{"predict 1 nan", 2, "\"nan\" is not a finite number\n"},
 		{"predict 1e999 1", 2, "\"1e999\" is not a finite number\n"},
-		{"predict -- -1 2", 1, "is the platform running? start it with `iacontinu up`, or set API_URL"}, // the values are fine
+		{"predict -- -1 2", 1, "is the platform running? start it with `iacontinu up`, or say where it is by API_PORT or API_URL"}, // the values are fine
 		{"model list", 1, "call this in the platform's folder, or set DATABASE_URL"},
 		{"import no.csv --target y", 1, "no.csv: no such file"},
 		{"generate --samples 10", 0, "was not there, and was made: this is the folder of a new platform now\n"},
@@ -71,6 +75,28 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		_, errs, code := typed(t, tt.line)
 		if code != tt.code || !strings.Contains(errs, tt.says) {
 			t.Errorf("%s: exit code %d, %q; want %d and %q", tt.line, code, errs, tt.code, tt.says)
+		}
+	}
+}
+
+func TestImportSaysWhatComesNext(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "rows.csv")
+	for _, tt := range []struct {
+		rows      string
+		out, errs string
+	}{
+		{strings.Repeat("1,no\n2,yes\n", 5), "train on it: API_PORT=8100 bin/iacontinu retrain --dataset 1\n", ""},
+		{strings.Repeat("1,no\n2,yes\n", 4) + "3,no\n", "  too small to train on alone: that takes 10 rows, and 2 of each class\n", ""},
+		{strings.Repeat("1,no\n", 10) + "2,yes\n", "too small to train on alone", ""},
+		{strings.Repeat("1,no\n2,yes\n", 5) + "1\nx,no\n", "train on it", "line 12 left out: 1 fields instead of 2\nline 13 left out: a: not a number: \"x\""},
+	} {
+		if err := os.WriteFile(file, []byte("a,y\n"+tt.rows), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, errs, code := typed(t, "import "+file+" --target y --skip-bad", "API_PORT=8100")
+		if code != 0 || !strings.Contains(out, tt.out) || !strings.Contains(errs, tt.errs) {
+			t.Errorf("%q: exit code %d, %q, %q; want %q, %q", tt.rows, code, out, errs, tt.out, tt.errs)
 		}
 	}
 }

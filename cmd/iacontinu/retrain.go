@@ -47,7 +47,7 @@ func retrain(c *call, args []string) error {
 		fmt.Fprintf(c.err, "job %d waits for a worker; %s (iacontinu up, or worker)\n", id, worker.Detail)
 	}
 	if *async {
-		fmt.Fprintf(c.out, "job %d is %s; look later: iacontinu job %d\n", id, reply.Job.State, id)
+		fmt.Fprintf(c.out, "job %d is %s; look later: %s\n", id, reply.Job.State, c.next("job %d", id))
 		return nil
 	}
 	job, err := c.await(client, id, *patience)
@@ -106,7 +106,7 @@ func (c *call) await(client *api.Client, id int64, patience time.Duration) (api.
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
 		job, err := client.Job(c.ctx, id)
 		if err != nil && c.ctx.Err() == nil {
-			return job, fmt.Errorf("job %d: its state is not known (look later: iacontinu job %d): %w", id, id, reachable(err))
+			return job, fmt.Errorf("job %d: its state is not known (look later: %s): %w", id, c.next("job %d", id), reachable(err))
 		}
 		if err == nil && ml.JobState(job.State).Final() {
 			return job, nil
@@ -117,8 +117,8 @@ func (c *call) await(client *api.Client, id int64, patience time.Duration) (api.
 		}
 		select {
 		case <-ctx.Done():
-			return job, fmt.Errorf("job %d has not ended in %s and goes on; look later: iacontinu job %d",
-				id, time.Since(started).Round(time.Second), id)
+			return job, fmt.Errorf("job %d has not ended in %s and goes on; look later: %s",
+				id, time.Since(started).Round(time.Second), c.next("job %d", id))
 		case <-time.After(pause):
 		}
 	}

@@ -183,7 +183,7 @@ func TestRetrainWithoutAWorker(t *testing.T) {
 	at := []string{"API_URL=" + url}
 	out, errs, code := f.run(t, at, "", "iacontinu", "retrain", "--wait", "2s")
 	if code != 1 || out != "" || !strings.HasPrefix(errs, "job 1 waits for a worker; no worker runs") ||
-		!strings.Contains(errs, "job 1 is queued, 1s") || !strings.Contains(errs, "goes on; look later: iacontinu job 1") {
+		!strings.Contains(errs, "job 1 is queued, 1s") || !strings.Contains(errs, "/iacontinu job 1") {
 		t.Errorf("retrain: exit code %d, %q, %q", code, out, errs)
 	}
 	if out := f.must(t, at, "job", "1"); !strings.HasPrefix(out, "job 1 is queued") || !strings.Contains(out, "no worker runs") {

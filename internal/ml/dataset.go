@@ -40,6 +40,12 @@ func NameFault(name string) string {
 	return ""
 }
 
+// MinRows and MinClassRows are the least that a model is trained on: of all rows, and of each class.
+const (
+	MinRows      = 10
+	MinClassRows = 2
+)
+
 // Dataset is a catalogued set of rows of one schema.
 type Dataset struct {
 	// ID is the generation_id that clients see.
