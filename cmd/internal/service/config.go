@@ -66,7 +66,7 @@ type APISettings struct {
 
 // WorkerSettings are the settings of the jobs.
 type WorkerSettings struct {
-	Bootstrap      bool     `env:"BOOTSTRAP" envDefault:"true" help:"train a first version if there is none: on the rows there are, or on generated ones"`
+	Bootstrap      bool     `env:"BOOTSTRAP" envDefault:"true" help:"train a first version if there is none, of feature1 and feature2: on such rows if there are enough, else on generated ones; other data are trained on by retrain --dataset"`
 	TrainingWindow int      `env:"TRAINING_WINDOW" envDefault:"100000" help:"most rows that a retraining uses, the newest first"`
 	KeepVersions   int      `env:"KEEP_VERSIONS" envDefault:"50" help:"model versions kept; the active one always is"`
 	KeepDatasets   int      `env:"KEEP_DATASETS" envDefault:"100" help:"generated datasets kept; imported ones and those of the active version always are"`
