@@ -153,8 +153,26 @@ func backup(c *call, args []string) error {
 		}
 		fmt.Fprintf(c.out, "%s: %.1f MB in %s (database, model versions, datasets; no keys and no logs)\n",
 			dirs[0], float64(size)/1e6, time.Since(started).Round(time.Millisecond))
+		fmt.Fprintf(c.out, "where there are no data: %s restore %s\n", c.program, dirs[0])
 		return nil
 	})
+}
+
+// restore copies a backup to where the settings have the platform's folders.
+func restore(c *call, args []string) error {
+	dirs, err := c.parse(args, 1, 1)
+	if err != nil {
+		return err
+	}
+	started := time.Now()
+	size, err := service.Restore(c.ctx, c.folder, dirs[0])
+	if err != nil {
+		return errors.Join(err, errors.New("nothing was restored"))
+	}
+	fmt.Fprintf(c.out, "%s, %s and %s: %.1f MB of %s in %s\n", c.folder.Database, c.folder.ModelsDir, c.folder.DatasetsDir(),
+		float64(size)/1e6, dirs[0], time.Since(started).Round(time.Millisecond))
+	fmt.Fprintf(c.out, "start it: %s; the keys are no part of a backup: without JWT_SECRET_KEY as it was, all log in anew\n", c.next("up"))
+	return nil
 }
 
 // migrate brings the database to this version's schema, which opening it does.

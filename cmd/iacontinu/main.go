@@ -50,6 +50,7 @@ func commands() []command {
 		{"job", "NUMBER", "show how a retraining stands", showJob, client},
 		{"predict", "VALUE... | NAME=VALUE...", "ask the running platform for one prediction", predict, client},
 		{"backup", "DIR", "copy database, artifacts and datasets into a new folder, while it runs", backup, folder},
+		{"restore", "DIR", "copy a backup to where the settings say, if nothing is there", restore, folder},
 	}
 }
 

@@ -125,14 +125,17 @@ func TestTheOperatorsCommands(t *testing.T) {
 		}
 	}
 
-	// A backup is a folder that runs.
+	// A backup is restored where nothing is, and runs.
 	copied := &folder{dir: t.TempDir(), env: f.env}
 	backup := filepath.Join(copied.dir, "backup")
-	f.must(t, nil, "backup", backup)
-	if err := os.Rename(backup, filepath.Join(copied.dir, "data")); err != nil {
-		t.Fatal(err)
+	if out := f.must(t, nil, "backup", backup); !strings.Contains(out, "iacontinu restore "+backup+"\n") {
+		t.Errorf("backup prints %q, want how to restore it", out)
 	}
-	restored := startUp(t, copied, "MODELS_DIR=data/models")
+	copied.must(t, nil, "restore", backup)
+	if _, errs, code := copied.run(t, nil, "", "iacontinu", "restore", backup); code != 1 || !strings.Contains(errs, "is there already") {
+		t.Errorf("restored over what is there: exit code %d, %q", code, errs)
+	}
+	restored := startUp(t, copied)
 	ready(t, restored.url)
 	claire = login(t, restored.url, "claire", "another password")
 	if got := activeVersion(t, claire); got != second {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -163,6 +164,9 @@ func (p *Platform) artifactDir(version string) string {
 func (p *Platform) loadArtifact(v ml.Version) (*logreg.Artifact, error) {
 	dir := p.artifactDir(v.Name)
 	digest, err := logreg.Digest(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("MODELS_DIR has no such version: set it to the folder of the model versions, restore that folder from a backup, or activate another version: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}
