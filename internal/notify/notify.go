@@ -47,7 +47,8 @@ type Options struct {
 	States states // required
 	// Sender is nil where nobody wants to be told; what would be sent is then logged.
 	Sender sender
-	// Cooldown is the least time between two messages of one topic; 0 means 5 minutes, at most a week.
+	// Cooldown is the least time between two messages of one topic; 0 means 5 minutes, negative none, at
+	// most a week.
 	Cooldown time.Duration
 	// Lease is how long a worker has a topic for itself while it sends, which must be longer than the
 	// sender tries. It runs out by itself if the worker dies. 0 means a minute.
@@ -73,8 +74,8 @@ func (o Options) validate() error {
 	switch {
 	case o.States == nil:
 		return errors.New("notify: Options.States is required")
-	case o.Cooldown < 0 || o.Cooldown > maxCooldown:
-		return fmt.Errorf("notify: Options.Cooldown is %s, want 0 to %s", o.Cooldown, maxCooldown)
+	case o.Cooldown > maxCooldown:
+		return fmt.Errorf("notify: Options.Cooldown is %s, want at most %s", o.Cooldown, maxCooldown)
 	case o.Lease < 0:
 		return fmt.Errorf("notify: Options.Lease is %s, want 0 or more", o.Lease)
 	}

@@ -64,6 +64,15 @@ func TestRecordingStartsNoCooldown(t *testing.T) {
 	b.assertSent(t, "drift")
 }
 
+func TestWithoutACooldownEachChangeIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	told := ml.NotificationState{Topic: ml.EventDrift, State: "drift", SentAt: now}
+	if d := decide(told, ml.Event{Topic: ml.EventDrift, State: "stable", At: now}, now, -1, time.Minute); d.step != stepSend {
+		t.Errorf("the change is %+v", d)
+	}
+}
+
 func TestCooldown(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -326,7 +335,6 @@ func TestOptionsAreChecked(t *testing.T) {
 	m := &memory{}
 	for name, o := range map[string]Options{
 		"no states":         {},
-		"negative cooldown": {States: m, Cooldown: -1},
 		"endless cooldown":  {States: m, Cooldown: 24 * 365 * time.Hour},
 	} {
 		if _, err := New(o); err == nil {

@@ -90,7 +90,7 @@ func canTrain(sets []ml.Dataset) bool {
 		counts[0] += ds.ClassCounts[0]
 		counts[1] += ds.ClassCounts[1]
 	}
-	return min(counts[0], counts[1]) >= minClass && counts[0]+counts[1] >= minRows
+	return min(counts[0], counts[1]) >= ml.MinClassRows && counts[0]+counts[1] >= ml.MinRows
 }
 
 // servedSchema is the active version's, or the generated one while nothing serves.

@@ -142,8 +142,8 @@ func (o Options) validate() error {
 		name             string
 		value, low, high int
 	}{
-		{"TrainingWindow", o.TrainingWindow, minRows, maxWindow},
-		{"Samples", o.Samples, minRows, synth.MaxSamples},
+		{"TrainingWindow", o.TrainingWindow, ml.MinRows, maxWindow},
+		{"Samples", o.Samples, ml.MinRows, synth.MaxSamples},
 		{"KeepVersions", o.KeepVersions, 1, math.MaxInt},
 		{"KeepDatasets", o.KeepDatasets, 1, math.MaxInt},
 	} {

@@ -12,9 +12,6 @@ import (
 const (
 	// holdoutShare is the part of the rows that judges.
 	holdoutShare = 0.2
-	// minRows is the least that can be split, and minClass the least of a class: one row on each side.
-	minRows  = 10
-	minClass = 2
 	// Each draw of a job has a stream of its own, so that none depends on how much another one drew.
 	streamSplit     = 1
 	streamReference = 2
@@ -47,8 +44,8 @@ func (j *job) split(context.Context) error {
 
 // checkRows refuses data that no model can be learnt from and judged by.
 func checkRows(data ml.Columns, schema ml.Schema) error {
-	if n := data.Len(); n < minRows {
-		return ml.Errorf(ml.CodeUnprocessed, "%d rows are too few to train on, want %d or more", n, minRows)
+	if n := data.Len(); n < ml.MinRows {
+		return ml.Errorf(ml.CodeUnprocessed, "%d rows are too few to train on, want %d or more", n, ml.MinRows)
 	}
 	counts := classCounts(data)
 	for class, n := range counts {
@@ -56,9 +53,9 @@ func checkRows(data ml.Columns, schema ml.Schema) error {
 		case n == 0:
 			return ml.Errorf(ml.CodeUnprocessed, "all %d rows have %s = %q: there is nothing to tell apart",
 				data.Len(), schema.Target, schema.Classes[1-class])
-		case n < minClass:
+		case n < ml.MinClassRows:
 			return ml.Errorf(ml.CodeUnprocessed, "only %d of %d rows has %s = %q, want %d or more",
-				n, data.Len(), schema.Target, schema.Classes[class], minClass)
+				n, data.Len(), schema.Target, schema.Classes[class], ml.MinClassRows)
 		}
 	}
 	return nil

@@ -20,7 +20,7 @@ func numbered(labels []uint8) ml.Columns {
 }
 
 func drawLabels(t *rapid.T) []uint8 {
-	labels := rapid.SliceOfN(rapid.Uint8Range(0, 1), minRows, 300).Draw(t, "labels")
+	labels := rapid.SliceOfN(rapid.Uint8Range(0, 1), ml.MinRows, 300).Draw(t, "labels")
 	copy(labels, []uint8{0, 1, 0, 1}) // two of each
 	return labels
 }

@@ -85,7 +85,7 @@ func (p *Platform) monitoring(c FlowSettings, client *api.Client) monitor.Option
 		NewestDatasets: p.Store.NewestDatasets,
 		Interval:       time.Duration(c.Interval),
 		Detector:       c.Detector,
-		Cooldown:       c.cooldown(),
+		Cooldown:       cooldown(c.Cooldown),
 		Logger:         p.Log,
 		Registerer:     p.Registry,
 	}
@@ -100,12 +100,12 @@ func (p *Platform) reference(_ context.Context, version string) ([][]float64, er
 	return window, err
 }
 
-// cooldown is the setting as the monitor takes it, where zero means its default.
-func (f FlowSettings) cooldown() time.Duration {
-	if f.Cooldown == 0 {
+// cooldown is a setting as packages take it, where zero means their default and a negative one none.
+func cooldown(d Duration) time.Duration {
+	if d == 0 {
 		return -1
 	}
-	return time.Duration(f.Cooldown)
+	return time.Duration(d)
 }
 
 // checkedAPI is the API as the periodic check meets it.

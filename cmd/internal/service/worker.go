@@ -76,7 +76,7 @@ func (p *Platform) generateFor(ctx context.Context, jobID int64, created time.Ti
 func newNotifier(p *Platform, c WorkerSettings) (*notify.Notifier, error) {
 	o := notify.Options{
 		States:     p.Store,
-		Cooldown:   time.Duration(c.NotifyCooldown),
+		Cooldown:   cooldown(c.NotifyCooldown),
 		Logger:     p.Log,
 		Registerer: p.Registry,
 	}
