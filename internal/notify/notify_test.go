@@ -334,8 +334,8 @@ func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	m := &memory{}
 	for name, o := range map[string]Options{
-		"no states":         {},
-		"endless cooldown":  {States: m, Cooldown: 24 * 365 * time.Hour},
+		"no states":        {},
+		"endless cooldown": {States: m, Cooldown: 24 * 365 * time.Hour},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%s: no error", name)
