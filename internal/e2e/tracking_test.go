@@ -243,3 +243,27 @@ func TestPrefectAsksForTheChecksAndSeesThem(t *testing.T) {
 		p.stop(t)
 	})
 }
+
+// TestTheRetrainingLinksToItsRun once MLflow has it.
+func TestTheRetrainingLinksToItsRun(t *testing.T) {
+	t.Parallel()
+	mlflow, prefect := newTrackingServer(t), prefecttest.New()
+	server := httptest.NewServer(prefect)
+	t.Cleanup(server.Close)
+	p := startUp(t, newFolder(t), "MLFLOW_TRACKING_URI="+mlflow.url, "PREFECT_API_URL="+server.URL+"/api")
+	var link string
+	eventually(t, "the retraining has a link", func() bool {
+		for _, r := range prefect.Runs() {
+			for _, a := range prefect.Artifacts(r.ID) {
+				if text, _ := a.Data.(string); a.Key == "mlflow-run" && r.State.Type == "COMPLETED" {
+					link = text
+				}
+			}
+		}
+		return link != ""
+	})
+	if run := mlflow.Runs()[0]; !strings.Contains(link, mlflow.url+"/#/experiments/"+run.Experiment+"/runs/"+run.ID) {
+		t.Errorf("the link is %q", link)
+	}
+	p.stop(t)
+}

@@ -113,6 +113,15 @@ func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMe
 	return d.notes.RunID, nil
 }
 
+// RunURL is where people see a run, in the view for models that are trained.
+func (t *Tracker) RunURL(ctx context.Context, runID string) (string, error) {
+	experiment, err := t.client.experiment(ctx, t.options.Experiment)
+	if err != nil {
+		return "", fmt.Errorf("address of run %s: %w", runID, err)
+	}
+	return fmt.Sprintf("%s/#/experiments/%s/runs/%s?workflowType=machine_learning", t.client.base, experiment, runID), nil
+}
+
 // unavailable reports whether something is not there any more, which no later try changes.
 func unavailable(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, logreg.ErrArtifact) || ml.CodeOf(err) == ml.CodeNotFound

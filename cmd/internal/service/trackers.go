@@ -195,7 +195,10 @@ func (t *trackers) tellMLflow(ctx context.Context, d ml.Delivery, save outbox.Sa
 		if err != nil {
 			return err
 		}
-		return t.platform.Store.SetMLflowRun(ctx, run.JobID, id)
+		if err := t.platform.Store.SetMLflowRun(ctx, run.JobID, id); err != nil {
+			return err
+		}
+		return t.linkRun(ctx, run, id)
 	case ml.DeliveryAliases:
 		var aliases ml.Aliases
 		if err := read(d, &aliases); err != nil {
@@ -206,6 +209,24 @@ func (t *trackers) tellMLflow(ctx context.Context, d ml.Delivery, save outbox.Sa
 		return t.compare(ctx)
 	}
 	return unreadable{fmt.Errorf("a delivery of kind %q is none that MLflow is told", d.Kind)}
+}
+
+// linkRun owes Prefect a link from the retraining to its run in MLflow, which is there only now.
+func (t *trackers) linkRun(ctx context.Context, run ml.TrackedRun, id string) error {
+	if t.prefect == nil {
+		return nil
+	}
+	url, err := t.mlflow.RunURL(ctx, id)
+	if err != nil {
+		return err
+	}
+	state := flowrun.Completed
+	if run.Version == nil {
+		state = flowrun.Failed
+	}
+	link := flowrun.NewRecorder(flowOf(run.JobID, run.Args), nil)
+	link.Show(flowrun.Artifact{Key: "mlflow-run", Kind: flowrun.Link, Description: "The run in MLflow"}, url)
+	return t.platform.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, link.Ended(state, ""))
 }
 
 // tellPrefect makes one delivery to Prefect.
