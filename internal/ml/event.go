@@ -7,7 +7,7 @@ type EventTopic string
 
 // The topics that people are told of.
 const (
-	EventDrift   EventTopic = "drift"   // states: drift, new_data_needed, stable
+	EventDrift   EventTopic = "drift"   // states: drift (measured), drawn_drift, new_data_needed, stable
 	EventModel   EventTopic = "model"   // state: the active version
 	EventRetrain EventTopic = "retrain" // states: ok, rejected, failed
 	EventHealth  EventTopic = "health"  // states: up, down

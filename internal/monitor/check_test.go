@@ -203,16 +203,16 @@ func TestRetrainOutcomes(t *testing.T) {
 	}{
 		{"activated", func(context.Context) (*ml.RetrainResult, int64, error) {
 			return &ml.RetrainResult{Verdict: ml.VerdictActivated, Version: "v2", Candidate: "v2"}, 5, nil
-		}, ml.ActionRetrained, "v2", "", []string{"drift drift"}},
+		}, ml.ActionRetrained, "v2", "", []string{"drift drawn_drift"}},
 		{"rejected", func(context.Context) (*ml.RetrainResult, int64, error) {
 			return &ml.RetrainResult{Verdict: ml.VerdictRejected, Version: "v1", Candidate: "v2", ChampionAccuracy: &champion}, 5, nil
-		}, ml.ActionRetrainRejected, "v2", "", []string{"drift drift", "retrain rejected"}},
+		}, ml.ActionRetrainRejected, "v2", "", []string{"drift drawn_drift", "retrain rejected"}},
 		{"still running", func(context.Context) (*ml.RetrainResult, int64, error) {
 			return nil, 5, nil
-		}, ml.ActionRetrainStarted, "", "the retraining goes on", []string{"drift drift"}},
+		}, ml.ActionRetrainStarted, "", "the retraining goes on", []string{"drift drawn_drift"}},
 		{"failed", func(context.Context) (*ml.RetrainResult, int64, error) {
 			return nil, 5, errors.New("one class only")
-		}, ml.ActionRetrainFailed, "", "one class only", []string{"drift drift", "retrain failed"}},
+		}, ml.ActionRetrainFailed, "", "one class only", []string{"drift drawn_drift", "retrain failed"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

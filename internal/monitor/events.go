@@ -12,6 +12,7 @@ import (
 // States of the topics.
 const (
 	stateDrift    = "drift"
+	stateDrawn    = "drawn_drift" // of a random number: what is measured after it is news all the same
 	stateStable   = "stable"
 	stateNeedy    = "new_data_needed"
 	stateUp       = "up"
@@ -80,7 +81,7 @@ func stateAfter(r ml.DriftReport, topic ml.EventTopic) string {
 		case r.Action == ml.ActionNewDataNeeded:
 			return stateNeedy
 		case r.Drift:
-			return stateDrift
+			return driftState(r.Method)
 		default:
 			return stateStable
 		}
@@ -95,6 +96,14 @@ func stateAfter(r ml.DriftReport, topic ml.EventTopic) string {
 		}
 	}
 	return ""
+}
+
+// driftState is the state of drift that a detector found.
+func driftState(method string) string {
+	if method == Random {
+		return stateDrawn
+	}
+	return stateDrift
 }
 
 func (c *check) event(topic ml.EventTopic, state string, severity ml.Severity, title, text string) ml.Event {
@@ -126,9 +135,9 @@ func (c *check) driftEvent(held heldBack) ml.Event {
 		e = c.event(ml.EventDrift, stateNeedy, ml.SeverityDrift, "Retraining does not end the drift",
 			c.whyDrift()+" There is "+held.why+".")
 	case held.why != "":
-		e = c.event(ml.EventDrift, stateDrift, ml.SeverityDrift, "Drift detected", c.whyDrift()+" There is "+held.why+".")
+		e = c.event(ml.EventDrift, driftState(r.Method), ml.SeverityDrift, "Drift detected", c.whyDrift()+" There is "+held.why+".")
 	default:
-		e = c.event(ml.EventDrift, stateDrift, ml.SeverityDrift, "Drift detected", c.whyDrift()+" A retraining follows.")
+		e = c.event(ml.EventDrift, driftState(r.Method), ml.SeverityDrift, "Drift detected", c.whyDrift()+" A retraining follows.")
 	}
 	value := ml.EventField{Name: "Random number", Value: fmt.Sprintf("%.3f (drift below %.3g)", r.TriggerValue, r.Threshold)}
 	if r.Method == Statistical {

@@ -27,7 +27,7 @@ func TestEventTexts(t *testing.T) {
 				return c.driftEvent(heldBack{})
 			},
 			ml.Event{
-				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
+				Topic: ml.EventDrift, State: "drawn_drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
 				Text: "The random number 0.312 is below 0.5, which counts as drift. A retraining follows.",
 				Fields: []ml.EventField{
 					{Name: "Model version", Value: "v1"},
@@ -179,7 +179,7 @@ func TestOnlyChangesAreTold(t *testing.T) {
 	b.check(t) // says nothing about drift
 	b.api.health = nil
 	b.check(t) // drift, as before
-	want := []string{"drift drift", "drift stable", "drift drift", "health down", "health up"}
+	want := []string{"drift drawn_drift", "drift stable", "drift drawn_drift", "health down", "health up"}
 	if d := cmp.Diff(want, b.queue.states()); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
@@ -203,7 +203,7 @@ func TestRetrainStatesAreTold(t *testing.T) {
 		b.api.retrain = r
 		b.check(t)
 	}
-	want := []string{"drift drift", "retrain failed", "retrain ok", "retrain rejected"}
+	want := []string{"drift drawn_drift", "retrain failed", "retrain ok", "retrain rejected"}
 	if d := cmp.Diff(want, b.queue.states()); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
@@ -211,6 +211,24 @@ func TestRetrainStatesAreTold(t *testing.T) {
 
 // TestUndecidedChecksTellNothing: after a swap there are too few predictions to say whether the
 // drift is over, and people are not told that it is.
+// What was drawn says nothing about the data: the first drift that is measured is news.
+func TestMeasuredDriftIsNewsAfterADraw(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	b.draw = 0.1
+	b.check(t)
+	b.queue.events = nil
+	b.store.predict(1, "v1", 500, -3, 0)
+	for range 2 {
+		if r, err := b.RunOnce(t.Context(), Request{Detector: Statistical}); err != nil || !r.Drift {
+			t.Fatalf("%+v, %v", r, err)
+		}
+	}
+	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+}
+
 func TestUndecidedChecksTellNothing(t *testing.T) {
 	t.Parallel()
 	b := statistical(t, Options{})
@@ -278,7 +296,7 @@ func TestEventsAreOwed(t *testing.T) {
 	b.now = b.now.Add(30 * time.Second)
 	b.queue.err = nil
 	b.check(t) // drift goes on, which is no news
-	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+	if d := cmp.Diff([]string{"drift drawn_drift"}, b.queue.states()); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 	if !b.queue.events[0].At.Equal(noon) {
@@ -300,7 +318,7 @@ func TestEventsAreOwed(t *testing.T) {
 	}
 	b.queue.err = nil
 	b.check(t)
-	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+	if d := cmp.Diff([]string{"drift drawn_drift"}, b.queue.states()); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }

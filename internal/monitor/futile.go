@@ -30,11 +30,19 @@ func (c *check) lastForDrift() (ml.Version, bool) {
 	i := slices.IndexFunc(c.versions, func(v ml.Version) bool {
 		return v.Reason == ml.ReasonDrift && v.Schema.Equal(c.version.Schema)
 	})
-	if i < 0 {
+	if i < 0 || c.drawn(c.versions[i].Name) {
 		return ml.Version{}, false
 	}
 	v := c.versions[i]
 	return v, v.Name == c.version.Name || v.Status == ml.VersionRejected && c.version.ActivatedAt.Before(v.CreatedAt)
+}
+
+// drawn reports whether a version was trained because of a random number, which says nothing about the
+// data.
+func (c *check) drawn(version string) bool {
+	return slices.ContainsFunc(c.past, func(r ml.DriftReport) bool {
+		return r.Details.NewVersion == version && r.Method == Random
+	})
 }
 
 // maxDatasets is how many datasets back new data is looked for, and what it may be a copy of: as many as

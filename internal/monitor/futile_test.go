@@ -116,6 +116,11 @@ func TestWhatMakesRetrainingWorthwhile(t *testing.T) {
 		{"another file twice", flowers(), func(b *bundle) {
 			b.store.sets = append(b.store.sets, ml.Dataset{ID: 6, Fingerprint: "f6"}, ml.Dataset{ID: 7, Fingerprint: "f6"})
 		}, false},
+		{"it was a draw that asked for it", flowers(), func(b *bundle) {
+			for i := range b.store.checks {
+				b.store.checks[i].Method = Random
+			}
+		}, false},
 		{"unknown datasets", flowers(), func(b *bundle) { b.store.setFail("NewestDatasets", errors.New("locked")) }, false},
 		{"another version by hand", flowers(), func(b *bundle) {
 			b.store.active.Reason, b.store.active.Name = ml.ReasonManual, "v3"
