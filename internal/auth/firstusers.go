@@ -63,6 +63,47 @@ func hasAdmin(ctx context.Context, store accounts) (bool, error) {
 	return false, nil
 }
 
+// demoUser is an account of the demonstration with its password.
+type demoUser struct {
+	user     ml.User
+	password string
+}
+
+func demoUsers() []demoUser {
+	return []demoUser{
+		{ml.User{Username: "admin", Email: "admin@ia-continu.local", Role: ml.RoleAdmin}, "admin123"},
+		{ml.User{Username: "testuser", Email: "test@ia-continu.local", Role: ml.RoleUser}, "test123"},
+	}
+}
+
+// keeper is the part of the store that keeps what passwords are checked against.
+type keeper interface {
+	Credentials(ctx context.Context, username string) (ml.Credentials, error)
+}
+
+// PublicPasswords are the names of the active accounts that have the passwords of the demonstration.
+func PublicPasswords(ctx context.Context, store keeper) ([]string, error) {
+	h := newHasher(1)
+	var public []string
+	for _, d := range demoUsers() {
+		c, err := store.Credentials(ctx, d.user.Username)
+		if ml.CodeOf(err) == ml.CodeNotFound || err == nil && !c.Active {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("auth: read the account %s: %w", d.user.Username, err)
+		}
+		ok, _, err := h.check(ctx, d.password, c)
+		if err != nil {
+			return nil, fmt.Errorf("auth: check the account %s: %w", d.user.Username, err)
+		}
+		if ok {
+			public = append(public, d.user.Username)
+		}
+	}
+	return public, nil
+}
+
 // DemoUsers makes admin/admin123 and testuser/test123 if there is no account at all, and reports whether
 // it did. Their passwords are known to everybody.
 func DemoUsers(ctx context.Context, store accounts) (made bool, err error) {
@@ -74,13 +115,7 @@ func DemoUsers(ctx context.Context, store accounts) (made bool, err error) {
 		return false, nil
 	}
 	h := newHasher(1)
-	for _, d := range []struct {
-		user     ml.User
-		password string
-	}{
-		{ml.User{Username: "admin", Email: "admin@ia-continu.local", Role: ml.RoleAdmin}, "admin123"},
-		{ml.User{Username: "testuser", Email: "test@ia-continu.local", Role: ml.RoleUser}, "test123"},
-	} {
+	for _, d := range demoUsers() {
 		if _, err := createUser(ctx, store, h, d.user, d.password); err != nil && ml.CodeOf(err) != ml.CodeConflict {
 			return false, err
 		}

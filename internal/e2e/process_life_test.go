@@ -173,3 +173,30 @@ func TestAStopDoesNotWaitForALockedDatabase(t *testing.T) {
 	}
 	startUp(t, f).stop(t) // nothing is left in the way
 }
+
+// TestPublicPasswordsStayOnTheirMachine: the accounts of the demonstration are no accounts for others.
+func TestPublicPasswordsStayOnTheirMachine(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t)
+	demo := startUp(t, f)
+	demo.stop(t)
+
+	open := startUp(t, f, "IACONTINU_DEMO_USERS=false", "API_HOST=0.0.0.0")
+	line := open.worker.logged(t, "accounts have public passwords, and API_HOST lets other machines in: "+
+		"iacontinu user passwd NAME sets another, API_HOST=127.0.0.1 keeps them out", nil)
+	if names, _ := line["users"].([]any); len(names) != 2 {
+		t.Errorf("it names %v", line["users"])
+	}
+	open.stop(t)
+
+	production := []string{"IACONTINU_DEMO_USERS=false", "ENVIRONMENT=production", "JWT_SECRET_KEY=" + strings.Repeat("k", 48)}
+	if _, stderr, code := f.run(t, production, "", "iacontinu", "up"); code == 0 || !strings.Contains(stderr, "admin and testuser have the public passwords") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	for _, name := range []string{"admin", "testuser"} {
+		if _, stderr, code := f.run(t, nil, "a better password\n", "iacontinu", "user", "passwd", name); code != 0 {
+			t.Fatalf("passwd %s: %s", name, stderr)
+		}
+	}
+	startUp(t, f, production...).stop(t)
+}

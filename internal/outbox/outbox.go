@@ -99,11 +99,8 @@ func New(o Options) (*Outbox, error) {
 // two calls for one service may overlap.
 func (o *Outbox) Deliver(ctx context.Context, service ml.Service) (retryAfter time.Duration, err error) {
 	deliver, known := o.options.Services[service]
-	if !known { // this worker is not set to speak to it, another may be
-		return maxBackoff, nil
-	}
-	if err := o.expire(ctx, service); err != nil {
-		return 0, err
+	if !known {
+		return o.notHere(ctx, service)
 	}
 	for {
 		d, err := o.options.Deliveries.BeginDelivery(ctx, service)
@@ -153,7 +150,24 @@ func backoff(attempts int) time.Duration {
 	return min(maxBackoff, time.Second<<min(max(attempts-1, 0), 5))
 }
 
-// expire drops what is too old to be of use.
+// notHere is for a service that this worker is not set to speak to: another one may be, if anybody is.
+func (o *Outbox) notHere(ctx context.Context, service ml.Service) (retryAfter time.Duration, err error) {
+	_, subscribed, err := o.options.Deliveries.Backlog(ctx, service)
+	if err != nil || !subscribed {
+		return 0, err
+	}
+	return maxBackoff, nil
+}
+
+// Expire drops what is too old to be of use, also of a service that nobody tells any more.
+func (o *Outbox) Expire(ctx context.Context) error {
+	var errs []error
+	for _, service := range []ml.Service{ml.ServiceMLflow, ml.ServicePrefect} {
+		errs = append(errs, o.expire(ctx, service))
+	}
+	return errors.Join(errs...)
+}
+
 func (o *Outbox) expire(ctx context.Context, service ml.Service) error {
 	n, err := o.options.Deliveries.ExpireDeliveries(ctx, service, o.options.Clock().Add(-o.options.MaxAge))
 	if n > 0 {

@@ -21,8 +21,9 @@ var start = time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC)
 
 // shelf keeps deliveries as the store does.
 type shelf struct {
-	waiting []ml.Delivery
-	errors  map[int64]string
+	waiting      []ml.Delivery
+	errors       map[int64]string
+	unsubscribed bool
 }
 
 func (s *shelf) BeginDelivery(context.Context, ml.Service) (ml.Delivery, error) {
@@ -48,9 +49,9 @@ func (s *shelf) EndDelivery(_ context.Context, id int64) error {
 	return nil
 }
 
-func (s *shelf) ExpireDeliveries(_ context.Context, _ ml.Service, before time.Time) (int64, error) {
+func (s *shelf) ExpireDeliveries(_ context.Context, service ml.Service, before time.Time) (int64, error) {
 	n := len(s.waiting)
-	s.waiting = slices.DeleteFunc(s.waiting, func(d ml.Delivery) bool { return d.CreatedAt.Before(before) })
+	s.waiting = slices.DeleteFunc(s.waiting, func(d ml.Delivery) bool { return d.Service == service && d.CreatedAt.Before(before) })
 	return int64(n - len(s.waiting)), nil
 }
 
@@ -59,7 +60,7 @@ func (s *shelf) Backlog(context.Context, ml.Service) (ml.Backlog, bool, error) {
 	if b.Waiting > 0 {
 		b.Oldest = s.waiting[0].CreatedAt
 	}
-	return b, true, nil
+	return b, !s.unsubscribed, nil
 }
 
 func (s *shelf) index(id int64) int {
@@ -151,6 +152,18 @@ func TestNotesAreThereAtTheNextTry(t *testing.T) {
 	}
 }
 
+// Another worker may be set to speak to a service; if none is, nobody waits.
+func TestAServiceThatThisWorkerDoesNotKnow(t *testing.T) {
+	o, s, _ := setup(t, start, func(context.Context, ml.Delivery, outbox.Save) error { return errors.New("not asked") })
+	for _, subscribed := range []bool{true, false} {
+		s.unsubscribed = !subscribed
+		wait, err := o.Deliver(t.Context(), ml.ServicePrefect)
+		if err != nil || (wait > 0) != subscribed {
+			t.Errorf("subscribed %v: wait %s, error %v", subscribed, wait, err)
+		}
+	}
+}
+
 type refusal struct{ error }
 
 func (refusal) Permanent() bool { return true }
@@ -176,7 +189,7 @@ func TestWhatNobodyTookIn30DaysIsDroppedAndCounted(t *testing.T) {
 		return errors.New("connection refused")
 	})
 	s.owe("run", "run")
-	if _, err := o.Deliver(t.Context(), ml.ServiceMLflow); err != nil || len(s.waiting) != 0 {
+	if err := o.Expire(t.Context()); err != nil || len(s.waiting) != 0 {
 		t.Errorf("error %v, %d wait", err, len(s.waiting))
 	}
 	if n := counted(t, registry, "expired"); n != 2 {

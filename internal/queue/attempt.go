@@ -81,7 +81,7 @@ func (q *Queue) tellFailed(ctx context.Context, job *river.Job[ml.RetrainArgs], 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
 	defer cancel()
 	if err := h.RetrainFailed(ctx, job.ID, job.Args, cause); err != nil {
-		q.options.Logger.WarnContext(ctx, "nobody will be told of the failed retraining", "job", job.ID, "error", err)
+		q.options.Logger.WarnContext(ctx, "not everybody will be told of the failed retraining", "job", job.ID, "error", err)
 	}
 }
 

@@ -82,9 +82,9 @@ func (s *Store) OweTx(ctx context.Context, tx *sql.Tx, service ml.Service, kind 
 	return n > 0, err
 }
 
-// Owed reports whether a service is owed anything, within a transaction.
+// Owed reports, within a transaction, whether a service is subscribed and owed anything.
 func (s *Store) Owed(ctx context.Context, tx *sql.Tx, service ml.Service) (owed bool, err error) {
-	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM outbox WHERE service = ?)", string(service)).Scan(&owed)
+	err = tx.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM outbox JOIN outbox_services USING (service) WHERE service = ?)", string(service)).Scan(&owed)
 	if err != nil {
 		return false, fmt.Errorf("store: look into the outbox: %w", coded(err))
 	}

@@ -42,6 +42,15 @@ func TestNothingIsOwedToAServiceThatNobodyHasSet(t *testing.T) {
 	if n := backlog(t, s); n != 1 {
 		t.Errorf("%d deliveries wait, want the one of the time between", n)
 	}
+	ok(t, s.Subscribe(t.Context(), ml.ServicePrefect, true))
+	ok(t, s.Owe(t.Context(), ml.ServicePrefect, "flowrun", 4, func(tx *sql.Tx) error {
+		for service, want := range map[ml.Service]bool{ml.ServiceMLflow: false, ml.ServicePrefect: true} {
+			if owed, err := s.Owed(t.Context(), tx, service); err != nil || owed != want {
+				t.Errorf("%s: owed %v, %v", service, owed, err)
+			}
+		}
+		return nil
+	}))
 }
 
 func TestDeliveriesComeInTheirOrderAndKeepWhatWasNoted(t *testing.T) {

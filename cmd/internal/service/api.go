@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -29,6 +31,9 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		return nil, err
 	}
 	if err := p.firstUsers(ctx, c.DemoUsers); err != nil {
+		return nil, err
+	}
+	if err := p.guardPublicPasswords(ctx, c.Host); err != nil {
 		return nil, err
 	}
 	predictor, err := predict.New(predict.Options{Log: p.Store, Registerer: p.Registry})
@@ -82,6 +87,27 @@ func (a *API) Close() error { return a.server.Close() }
 // Run serves until ctx ends.
 func (a *API) Run(ctx context.Context) error {
 	return runAll(ctx, a.server, a.follower, a.accounts)
+}
+
+// guardPublicPasswords keeps the accounts of the demonstration on the machine that they were made on: in
+// production they are refused, and elsewhere told of where others can reach them.
+func (p *Platform) guardPublicPasswords(ctx context.Context, host string) error {
+	ip := net.ParseIP(host)
+	open := host != "localhost" && (ip == nil || !ip.IsLoopback())
+	if !open && !p.Folder.Production() {
+		return nil
+	}
+	public, err := auth.PublicPasswords(ctx, p.Store)
+	if err != nil || len(public) == 0 {
+		return err
+	}
+	const mend = "iacontinu user passwd NAME sets another"
+	if p.Folder.Production() {
+		return fmt.Errorf("ENVIRONMENT: not in %s while the accounts %s have the public passwords of the demonstration: %s",
+			p.Folder.Environment, strings.Join(public, " and "), mend)
+	}
+	p.Log.WarnContext(ctx, "accounts have public passwords, and API_HOST lets other machines in: "+mend+", API_HOST=127.0.0.1 keeps them out", "users", public, "host", host)
+	return nil
 }
 
 // firstUsers makes the first accounts of an empty folder: the two of the demonstration with their

@@ -17,6 +17,7 @@ const (
 	stateOK      = "ok"
 	stateWarning = "warning"
 	stateDown    = "down"
+	stateOff     = "off"
 )
 
 // serving is what the checks ask of the predictor.

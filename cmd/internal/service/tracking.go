@@ -43,6 +43,8 @@ func (p *Platform) backlogCheck(ctx context.Context, service ml.Service) (check 
 		return api.Check{Status: stateWarning, Detail: "unknown: the outbox can't be read"}, true
 	case !subscribed && b.Waiting == 0:
 		return api.Check{}, false
+	case !subscribed:
+		return api.Check{Status: stateOff, Detail: fmt.Sprintf("%d deliveries are left from when it was set; they are dropped after 30 days", b.Waiting)}, true
 	case b.Waiting == 0:
 		return api.Check{Status: stateOK}, true
 	}

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -144,15 +145,18 @@ func (w *Worker) retrainFailed(ctx context.Context, jobID int64, args ml.Retrain
 
 // sweep is the periodic retention.
 func (w *Worker) sweep(ctx context.Context) error {
-	if err := w.retrainer.Sweep(ctx); err != nil {
-		return err
-	}
-	if err := w.platform.Datasets.Sweep(ctx); err != nil {
-		return err
-	}
-	if err := w.trackers.reconcile(ctx); err != nil {
-		return err
-	}
+	// What one part can't do now is no reason for the others to wait.
+	return errors.Join(
+		w.retrainer.Sweep(ctx),
+		w.platform.Datasets.Sweep(ctx),
+		w.trackers.outbox.Expire(ctx),
+		w.trackers.reconcile(ctx),
+		w.prune(ctx),
+	)
+}
+
+// prune removes what nobody can ask for any more.
+func (w *Worker) prune(ctx context.Context) error {
 	oldest, err := w.platform.Queue.OldestJob(ctx)
 	if err != nil {
 		return err
