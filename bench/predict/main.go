@@ -53,7 +53,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&o.seconds, "seconds", 5, "seconds of load at each number of connections")
 	flag.StringVar(&o.bin, "bin", filepath.Join(root, "bin"), "folder of the platform's binaries")
 	flag.StringVar(&o.python, "python", filepath.Join(root, "bench", ".venv", "bin", "python"), "interpreter with bench/requirements.txt")
-	servers := flag.String("servers", strings.Join([]string{ours, fastapi, bare, apart, fastapi2}, ","), "servers to measure")
+	servers := flag.String("servers", strings.Join([]string{ours, fastapi, bare, apart, down, fastapi2}, ","), "servers to measure")
 	flag.Parse()
 	o.servers = strings.Split(*servers, ",")
 	if o.python, err = filepath.Abs(o.python); err != nil { // servers start in folders of their own
@@ -71,7 +71,7 @@ func run(ctx context.Context) error {
 // limit is well above what a healthy run takes.
 func limit(o options) time.Duration {
 	each := time.Duration(len(connections)*o.seconds+30) * time.Second
-	return 2*time.Minute + time.Duration(o.rounds*5)*each
+	return 2*time.Minute + time.Duration(o.rounds*6)*each
 }
 
 func compare(ctx context.Context, o options) error {

@@ -20,6 +20,7 @@ import (
 const (
 	ours     = "up"
 	apart    = "apart"
+	down     = "down"
 	fastapi  = "fastapi"
 	fastapi2 = "fastapi2"
 	bare     = "bare"
@@ -61,6 +62,10 @@ func newSubjects(ctx context.Context, o options, dir string) ([]subject, error) 
 	up := func(ctx context.Context, dir string) (*harness.Server, error) {
 		return harness.StartUp(ctx, o.bin, dir)
 	}
+	// Servers that are set and not there: nothing listens on port 9.
+	away := func(ctx context.Context, dir string) (*harness.Server, error) {
+		return harness.StartUp(ctx, o.bin, dir, "MLFLOW_TRACKING_URI=http://127.0.0.1:9", "PREFECT_API_URL=http://127.0.0.1:9/api")
+	}
 	processes := func(ctx context.Context, dir string) (*harness.Server, error) {
 		return harness.StartApart(ctx, o.bin, dir)
 	}
@@ -69,6 +74,7 @@ func newSubjects(ctx context.Context, o options, dir string) ([]subject, error) 
 		{fastapi, "FastAPI, 1 process", python(1), pythonDatabase},
 		{bare, "bare net/http", startBare, nil},
 		{apart, "api, worker, flow apart", processes, harness.Database},
+		{down, "up, MLflow and Prefect away", away, harness.Database},
 		{fastapi2, "FastAPI, 2 processes", python(2), pythonDatabase},
 	}, nil
 }

@@ -65,6 +65,7 @@ var comparisons = []comparison{
 	{ours, bare, map[int]string{64: "goal 0.55"}},
 	{apart, fastapi, nil},
 	{apart, bare, nil},
+	{down, ours, map[int]string{64: "goal 1"}},
 }
 
 // ratios are taken within a round, where both sides saw the same minute of the machine.
