@@ -11,6 +11,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -33,14 +34,27 @@ type Member struct {
 	id   string
 	path string
 	file *os.File
+	gate io.Closer // shared by all who joined; nil for the holder of a name
 }
 
 // Join makes the caller present on dir under a new id, which starts with name and is never used
-// again.
-func Join(dir, name string) (*Member, error) {
+// again. While someone is Alone there, the error has CodeConflict.
+func Join(dir, name string) (_ *Member, err error) {
 	if err := prepare(dir, name); err != nil {
 		return nil, fmt.Errorf("presence: join: %w", err)
 	}
+	gate, err := enter(dir, unix.LOCK_SH)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return nil, ml.Errorf(ml.CodeConflict, "another process, such as a restore, has %s for itself: wait until it has ended", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("presence: join: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, gate.Close())
+		}
+	}()
 	prune(dir)
 	for {
 		var random [6]byte
@@ -53,6 +67,7 @@ func Join(dir, name string) (*Member, error) {
 		if err != nil {
 			return nil, fmt.Errorf("presence: join: %w", err)
 		}
+		m.gate = gate
 		return m, nil
 	}
 }
@@ -109,7 +124,11 @@ func (m *Member) Close() error {
 	if errors.Is(err, errGone) {
 		err = nil // the folder was emptied under us
 	}
-	if err := errors.Join(err, m.file.Close()); err != nil {
+	err = errors.Join(err, m.file.Close())
+	if m.gate != nil {
+		err = errors.Join(err, m.gate.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("presence: leave: %w", err)
 	}
 	return nil
