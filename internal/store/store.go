@@ -174,10 +174,13 @@ func (s *Store) closeFiles() error {
 	return errors.Join(errs...)
 }
 
+// pingQuery reads a table that each database has.
+const pingQuery = "SELECT 1 FROM sequences LIMIT 1"
+
 // Ping reads the database once.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	if err := s.reader.QueryRowContext(ctx, "SELECT 1 FROM sequences LIMIT 1").Scan(&one); err != nil {
+	if err := s.reader.QueryRowContext(ctx, pingQuery).Scan(&one); err != nil {
 		return fmt.Errorf("store: ping: %w", coded(err))
 	}
 	return nil

@@ -222,6 +222,10 @@ func TestBackupIsACompleteCopy(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
+	ok(t, store.Check(t.Context(), path))
+	if there, err := filepath.Glob(path + "?*"); err != nil || len(there) > 0 {
+		t.Errorf("the check left %v (%v)", there, err)
+	}
 	got, err := open(t, path).User(t.Context(), u.ID)
 	ok(t, err)
 	if got != u {
