@@ -160,20 +160,24 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	for _, tree := range []struct{ from, to string }{
 		{p.Folder.ModelsDir, "models"}, {p.Folder.DatasetsDir(), "datasets"},
 	} {
-		if err := copyTree(ctx, tree.from, filepath.Join(part, tree.to)); err != nil {
+		if _, err := copyTree(ctx, tree.from, filepath.Join(part, tree.to)); err != nil {
 			return 0, err
 		}
 	}
 	if size, err = syncTree(part); err != nil {
 		return 0, err
 	}
-	return size, os.Rename(part, dir)
+	if err := os.Rename(part, dir); err != nil {
+		return 0, err
+	}
+	_, err = syncPath(filepath.Dir(dir))
+	return size, err
 }
 
-// copyTree copies the finished files of a folder; those that are being written have names that begin
-// with a dot, and one that retention removes meanwhile is no loss.
-func copyTree(ctx context.Context, from, to string) error {
-	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+// copyTree copies the finished files of a folder and returns what it made, parents first; those that are
+// being written have names that begin with a dot, and one that retention removes meanwhile is no loss.
+func copyTree(ctx context.Context, from, to string) (made []string, err error) {
+	err = filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
@@ -192,31 +196,48 @@ func copyTree(ctx context.Context, from, to string) error {
 			}
 			return nil
 		}
-		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(to, rel), 0o750)
-		}
-		err = copyFile(path, filepath.Join(to, rel))
-		if errors.Is(err, fs.ErrNotExist) {
+		target := filepath.Join(to, rel)
+		err = copyEntry(path, target, d)
+		switch {
+		case err == nil:
+			made = append(made, target)
+		case errors.Is(err, fs.ErrNotExist), rel == "." && errors.Is(err, fs.ErrExist):
 			return nil
 		}
 		return err
 	})
+	return made, err
 }
 
-func copyFile(from, to string) (err error) {
+// copyEntry makes a folder or copies a file.
+func copyEntry(from, to string, d fs.DirEntry) error {
+	if d.IsDir() {
+		return os.Mkdir(to, 0o750)
+	}
+	return copyFile(from, to, fs.ModePerm)
+}
+
+// copyFile copies to a new file, as open to others as the old one but at most to those of most, and leaves
+// none after an error.
+func copyFile(from, to string, most fs.FileMode) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	info, err := in.Stat()
 	if err != nil {
 		return err
 	}
-	if _, err := out.ReadFrom(in); err != nil {
-		return errors.Join(err, out.Close())
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()&most)
+	if err != nil {
+		return err
 	}
-	return out.Close()
+	_, err = out.ReadFrom(in)
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(to))
+	}
+	return nil
 }
 
 // syncTree forces all files of a folder to the disk and adds up their sizes.
@@ -225,17 +246,27 @@ func syncTree(dir string) (size int64, err error) {
 		if err != nil {
 			return err
 		}
-		f, err := os.Open(path)
-		if err != nil {
-			return err
+		n, err := syncPath(path)
+		if !d.IsDir() {
+			size += n
 		}
-		defer f.Close()
-		if info, err := f.Stat(); err == nil && !d.IsDir() {
-			size += info.Size()
-		}
-		return f.Sync()
+		return err
 	})
 	return size, err
+}
+
+// syncPath forces a file, or the names in a folder, to the disk and returns its size.
+func syncPath(path string) (size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), f.Sync()
 }
 
 // ClientConfig is the configuration of the commands that ask the running platform.

@@ -201,7 +201,7 @@ func withChampion(t *testing.T) string {
 func retrainOn(t *testing.T, template, moment string) killOutcome {
 	t.Helper()
 	dir := t.TempDir()
-	if err := copyTree(t.Context(), template, dir); err != nil {
+	if _, err := copyTree(t.Context(), template, dir); err != nil {
 		t.Fatal(err)
 	}
 	discord := discordtest.NewServer(t, discordtest.Options{})
