@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	"unicode"
 
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/cmd/internal/service"
@@ -65,15 +66,35 @@ type call struct {
 	folder   service.Folder
 }
 
-// next is a command to type after this one, for the same port.
+// next is a command to type after this one, for the same platform.
 func (c *call) next(format string, args ...any) string {
 	line := c.program + " " + fmt.Sprintf(format, args...)
-	for _, setting := range c.environ {
-		if port, ok := strings.CutPrefix(setting, "API_PORT="); ok && port != "" {
-			line = setting + " " + line
+	for _, name := range []string{"API_URL", "API_PORT", "MODELS_DIR", "DATABASE_URL"} {
+		if value := c.setting(name); value != "" {
+			line = name + "=" + shellWord(value) + " " + line
 		}
 	}
 	return line
+}
+
+// setting is what the environment says of one, the last word if it says it twice.
+func (c *call) setting(name string) (value string) {
+	for _, setting := range c.environ {
+		if v, ok := strings.CutPrefix(setting, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
+// shellWord quotes a text that a shell would not take as it is.
+func shellWord(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool {
+		return !strings.ContainsRune("/.:_-+,@%=", r) && !unicode.IsLetter(r) && !unicode.IsDigit(r)
+	}) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 // errUsage marks an error of the command line, which ends in exit code 2.

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,7 +87,7 @@ func TestImportSaysWhatComesNext(t *testing.T) {
 		rows      string
 		out, errs string
 	}{
-		{strings.Repeat("1,no\n2,yes\n", 5), "train on it: API_PORT=8100 bin/iacontinu retrain --dataset 1\n", ""},
+		{strings.Repeat("1,no\n2,yes\n", 5), " API_PORT=8100 API_URL=http://127.0.0.1:1 bin/iacontinu retrain --dataset 1\n", ""},
 		{strings.Repeat("1,no\n2,yes\n", 4) + "3,no\n", "  too small to train on alone: that takes 10 rows, and 2 of each class\n", ""},
 		{strings.Repeat("1,no\n", 10) + "2,yes\n", "too small to train on alone", ""},
 		{strings.Repeat("1,no\n2,yes\n", 5) + "1\nx,no\n", "train on it", "line 12 left out: 1 fields instead of 2\nline 13 left out: a: not a number: \"x\""},
@@ -98,5 +99,28 @@ func TestImportSaysWhatComesNext(t *testing.T) {
 		if code != 0 || !strings.Contains(out, tt.out) || !strings.Contains(errs, tt.errs) {
 			t.Errorf("%q: exit code %d, %q, %q; want %q, %q", tt.rows, code, out, errs, tt.out, tt.errs)
 		}
+	}
+}
+
+// Typed as printed into a shell, the next step finds the same platform.
+func TestNextStepsCarryTheSettings(t *testing.T) {
+	t.Parallel()
+	settings := []string{"DATABASE_URL=sqlite:/srv/it's a $HOME/db", "MODELS_DIR=/srv/models", "API_PORT=8100", "API_URL=http://[::1]:8100/?a&b"}
+	c := &call{program: "printenv", environ: append([]string{"API_PORT=1", "JWT_SECRET_KEY=secret", "HOME=/root"}, settings...)}
+	line := c.next("DATABASE_URL MODELS_DIR API_PORT API_URL")
+	shell := exec.CommandContext(t.Context(), "sh", "-c", line)
+	shell.Env = []string{"PATH=" + os.Getenv("PATH")}
+	out, err := shell.Output()
+	var want strings.Builder
+	for _, setting := range settings {
+		_, value, _ := strings.Cut(setting, "=")
+		want.WriteString(value + "\n")
+	}
+	if err != nil || string(out) != want.String() || strings.Contains(line, "secret") {
+		t.Errorf("%s: %q, %v; want %q", line, out, err, want.String())
+	}
+	c.environ = []string{"API_PORT=", "MODELS_DIR=/srv/models"}
+	if line := c.next("job %d", 7); line != "MODELS_DIR=/srv/models printenv job 7" {
+		t.Errorf("got %s", line)
 	}
 }
