@@ -11,7 +11,7 @@ import (
 )
 
 // logAccess writes a line for a request: what is asked for many times a minute only at debug, and of
-// its refusals, and of what strangers ask for, only a sample.
+// its refusals, and of what strangers ask for, only a sample; but each time that the server failed.
 func (s *Server) logAccess(c *requestContext, r *http.Request, took time.Duration) {
 	x := &c.exchange
 	level := slog.LevelInfo
@@ -99,9 +99,11 @@ func (s *Server) sampled(x *exchange) bool {
 	now := s.opt.Clock()
 	s.tellDropped(now)
 	switch {
+	case x.status >= 500:
+		return true
 	case x.who.Username == "":
 		return s.strangers.take(now)
-	case x.status >= 400 && x.status < 500 && x.route != nil && quiet(x.route.pattern):
+	case x.status >= 400 && x.route != nil && quiet(x.route.pattern):
 		return s.refusals.take(now)
 	}
 	return true

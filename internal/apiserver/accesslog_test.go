@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,8 +26,7 @@ func TestRefusalsAreSampled(t *testing.T) {
 	lines := func(text string) int { return strings.Count(b.log.String(), text) }
 	refused(refusalLines + 7)
 	problem(t, b.send(t, "GET", "/predictions/history/all", "user", ""), 403) // not asked for many times a minute
-	for lines(`"endpoint":"/predictions/history/all"`) == 0 {                 // the line comes just after the answer
-	}
+	b.untilLogged(t, `"endpoint":"/predictions/history/all"`)
 	if n := lines(`"endpoint":"/predict"`); n != refusalLines {
 		t.Errorf("%d lines of refusals in a second, want %d", n, refusalLines)
 	}
@@ -34,8 +35,7 @@ func TestRefusalsAreSampled(t *testing.T) {
 	}
 	second.Store(1)
 	refused(refusalLines + 3)
-	for lines(`"suppressed":7`) == 0 {
-	}
+	b.untilLogged(t, `"suppressed":7`)
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
@@ -66,18 +66,30 @@ func TestStrangersAreSampled(t *testing.T) {
 	}
 	lines := func(text string) int { return strings.Count(b.log.String(), text) }
 	b.send(t, "GET", "/auth/me", "user", "")
-	for lines(`"user":"testuser"`) == 0 { // the line comes just after the answer
-	}
+	b.untilLogged(t, `"user":"testuser"`)
 	if n := lines(`"msg":"request"`); n != strangerLines+1 {
 		t.Errorf("%d lines in a minute, want %d of strangers and one of a user", n, strangerLines)
 	}
+	b.fail = errors.New("no such table: datasets")
+	problem(t, b.send(t, "GET", "/datasets/list", "", ""), 500)
+	b.untilLogged(t, `"status":500`) // who asked is not the cause
 	minute.Store(1)
 	b.send(t, "GET", "/model/info", "", "")
 	told := fmt.Sprintf(`"suppressed":%d`, asked-strangerLines)
 	if err := b.stop(); err != nil {
 		t.Fatal(err)
 	}
-	if lines(told) != 1 || lines(`"msg":"request"`) != strangerLines+2 {
-		t.Errorf("want %s once, and a line for the next minute:\n%s", told, b.log)
+	if lines(told) != 1 || lines(`"msg":"request"`) != strangerLines+3 {
+		t.Errorf("want %s once, a line of the failure and one of the next minute:\n%s", told, b.log)
+	}
+}
+
+// untilLogged waits for a line with the text, which comes just after the answer.
+func (b *testBundle) untilLogged(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(b.log.String(), text); runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("no line with %s within 10 s:\n%s", text, b.log)
+		}
 	}
 }
