@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -23,8 +24,9 @@ func (s *Server) largePlace(x *exchange, r *http.Request) (done func(), err erro
 	if 0 <= r.ContentLength && r.ContentLength <= largeBody {
 		return func() {}, nil
 	}
-	if done, _ = s.large.take(actor(x.who)); done == nil {
-		return nil, tooManyLarge()
+	done, own := s.large.take(actor(x.who))
+	if done == nil {
+		return nil, tooManyLarge(own)
 	}
 	return done, nil
 }
@@ -42,12 +44,16 @@ func (s *Server) decodeTurn(ctx context.Context, size int) (done func(), err err
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-enough.C:
-		return nil, tooManyLarge()
+		return nil, tooManyLarge(false)
 	}
 }
 
-func tooManyLarge() *failure {
+// tooManyLarge refuses one who has too many large bodies of his own on the way, or who comes while others have.
+func tooManyLarge(own bool) *failure {
 	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "too many large bodies are being read at once: send this one again in a moment, or in parts")
+	if own {
+		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d large bodies of yours are on their way, and no more are taken at once: send this one when one of them has ended, or in parts", callerLarge))
+	}
 	f.header.Set("Retry-After", largeRetryAfter)
 	return f
 }

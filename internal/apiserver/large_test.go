@@ -1,6 +1,8 @@
 package apiserver
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 )
@@ -31,9 +33,15 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 			t.Errorf("%s without a place: %v %s", path, r.Header, r.body)
 		}
 	}
+	if status := b.chunked(t, "/predict", small); status != 503 {
+		t.Errorf("a small body of unknown length without a place: %d", status)
+	}
 	passes()
 	for _, done := range leave {
 		done()
+	}
+	if status := b.chunked(t, "/predict", small); status != 200 {
+		t.Errorf("a body of unknown length: %d", status)
 	}
 
 	for range cap(b.server.decoding) {
@@ -55,4 +63,45 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 			t.Errorf("a large body in turn: %d", status)
 		}
 	}
+}
+
+// Who has too many of his own is told so, and keeps nobody else out.
+func TestACallerHasOnlySoManyLargeBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	body := `{"features":[1,2]}` + strings.Repeat(" ", largeBody)
+	var last func()
+	for range callerLarge {
+		last, _ = b.server.large.take("testuser")
+	}
+	r := b.send(t, "POST", "/predict", "user", body)
+	if p := problem(t, r, 429); r.Header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "of yours") {
+		t.Errorf("with all his places taken: %v %s", r.Header, r.body)
+	}
+	if r := b.send(t, "POST", "/predict", "admin", body); r.StatusCode != 200 {
+		t.Errorf("another caller: %d %s", r.StatusCode, r.body)
+	}
+	last()
+	if r := b.send(t, "POST", "/predict", "user", body); r.StatusCode != 200 {
+		t.Errorf("with a place again: %d %s", r.StatusCode, r.body)
+	}
+}
+
+// chunked sends a body without its length and returns the status.
+func (b *testBundle) chunked(t *testing.T, path, body string) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.server.URL()+path, io.MultiReader(strings.NewReader(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer user")
+	req.Header.Set("Content-Type", "application/json")
+	r, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Body.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode
 }

@@ -17,14 +17,14 @@ func (s *Server) describePlain() {
 	named := &huma.Schema{Type: huma.TypeObject, AdditionalProperties: number, Description: "A number for each feature by name"}
 	features := &huma.Schema{OneOf: []*huma.Schema{row, named}, Examples: []any{[]float64{0.5, -0.2}}}
 
-	predict := s.op(post, api.PathPredict, signedIn, "predictions", "predict", "Classify one row", 408, 413, 422, 503, 507)
+	predict := s.op(post, api.PathPredict, signedIn, "predictions", "predict", "Classify one row", 408, 413, 422, 429, 503, 507)
 	predict.Description = "Answered when the prediction is in the log."
 	predict.RequestBody = jsonRequest(object("features", features))
 	predict.Responses["200"] = s.response("The prediction", api.PredictResponse{})
 	s.describe(predict)
 
 	most := api.MaxBatch
-	batch := s.op(post, api.PathBatch, signedIn, "predictions", "predict-batch", "Classify many rows", 408, 413, 422, 503, 507)
+	batch := s.op(post, api.PathBatch, signedIn, "predictions", "predict-batch", "Classify many rows", 408, 413, 422, 429, 503, 507)
 	batch.Description = "All rows are logged in one transaction, or none."
 	batch.RequestBody = jsonRequest(object("instances", &huma.Schema{Type: huma.TypeArray, MaxItems: &most, Items: row, Examples: []any{[][]float64{{0.5, -0.2}, {1, 0}}}}))
 	batch.Responses["200"] = s.response("The predictions", api.BatchResponse{})
