@@ -54,15 +54,25 @@ func decide(s ml.NotificationState, e ml.Event, now time.Time, cooldown, lease t
 		next.State = e.State
 		return decision{step: stepRecorded, next: next}
 	}
-	// Neither wait is believed beyond its full length: the clock may have been set back.
-	if wait := min(s.SendingUntil.Sub(now), lease); wait > 0 {
+	next.SendingUntil = notAfter(next.SendingUntil, now.Add(lease))
+	next.SentAt = notAfter(next.SentAt, now)
+	if wait := next.SendingUntil.Sub(now); wait > 0 {
 		return decision{step: stepDelayed, next: next, wait: min(wait, claimedWait)}
 	}
-	if wait := min(s.SentAt.Add(cooldown).Sub(now), cooldown); wait > 0 {
+	if wait := next.SentAt.Add(cooldown).Sub(now); wait > 0 {
 		return decision{step: stepDelayed, next: next, wait: wait}
 	}
 	next.SendingUntil = stored(now.Add(lease))
 	return decision{step: stepSend, next: next}
+}
+
+// notAfter is a stored time, or the latest that it can be: a later one was written before the clock was set
+// back, and would have a wait last for as long as the clock was ahead.
+func notAfter(t, latest time.Time) time.Time {
+	if t.After(latest) {
+		return stored(latest)
+	}
+	return t
 }
 
 // good reports whether a topic is in the state in which a healthy platform starts.

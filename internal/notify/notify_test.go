@@ -273,6 +273,30 @@ func TestDeadSendersClaimRunsOut(t *testing.T) {
 	b.assertSent(t, "drift")
 }
 
+// A claim and a cooldown end in their time though the clock was set back by hours after they began.
+func TestWaitsOutlastNoClockSetBack(t *testing.T) {
+	t.Parallel()
+	for name, state := range map[string]ml.NotificationState{
+		"claim":    {SendingUntil: setup(t).now.Add(3 * time.Hour)},
+		"cooldown": {SentAt: setup(t).now.Add(3 * time.Hour), State: "stable"},
+	} {
+		b := setup(t)
+		state.Topic, state.Revision = ml.EventDrift, 1
+		b.memory.states[ml.EventDrift] = state
+		start, e := b.now, b.drift("drift", b.now)
+		most := map[string]time.Duration{"claim": defaultLease, "cooldown": 5 * time.Minute}[name]
+		for wait := b.deliver(t, e); wait > 0; wait = b.deliver(t, e) {
+			if b.now = b.now.Add(wait); b.now.Sub(start) > most {
+				t.Fatalf("the %s lasts for more than %s", name, most)
+			}
+		}
+		if b.now.Equal(start) {
+			t.Errorf("the %s is not kept", name)
+		}
+		b.assertSent(t, "drift")
+	}
+}
+
 func TestClockSetBack(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
