@@ -149,7 +149,7 @@ func backup(c *call, args []string) error {
 		started := time.Now()
 		size, err := p.Backup(c.ctx, dirs[0])
 		if err != nil {
-			return errors.Join(err, errors.New("nothing was kept of this backup"))
+			return errors.Join(err, errors.New("no backup was made"))
 		}
 		fmt.Fprintf(c.out, "%s: %.1f MB in %s (database, model versions, datasets; no keys and no logs)\n",
 			dirs[0], float64(size)/1e6, time.Since(started).Round(time.Millisecond))

@@ -131,12 +131,18 @@ func TestTheOperatorsCommands(t *testing.T) {
 	if out := f.must(t, nil, "backup", backup); !strings.Contains(out, "iacontinu restore "+backup+"\n") {
 		t.Errorf("backup prints %q, want how to restore it", out)
 	}
+	if _, errs, code := f.run(t, nil, "", "iacontinu", "backup", backup); code != 1 || !strings.HasSuffix(errs, "backup is there already: name a new folder\nno backup was made\n") {
+		t.Errorf("a backup onto a backup: exit code %d, %q", code, errs)
+	}
 	copied.must(t, nil, "restore", backup)
 	if _, errs, code := copied.run(t, nil, "", "iacontinu", "restore", backup); code != 1 || !strings.Contains(errs, "is there already") {
 		t.Errorf("restored over what is there: exit code %d, %q", code, errs)
 	}
 	restored := startUp(t, copied)
 	ready(t, restored.url)
+	if _, errs, code := copied.run(t, nil, "", "iacontinu", "restore", backup); code != 1 || !strings.Contains(errs, "stop it first") {
+		t.Errorf("restored beside a running platform: exit code %d, %q", code, errs)
+	}
 	claire = login(t, restored.url, "claire", "another password")
 	if got := activeVersion(t, claire); got != second {
 		t.Errorf("the backup serves %s, want %s", got, second)

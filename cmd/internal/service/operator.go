@@ -170,6 +170,7 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	if err := os.Rename(part, dir); err != nil {
 		return 0, err
 	}
+	part = dir // what is removed if it may not last
 	_, err = syncPath(filepath.Dir(dir))
 	return size, err
 }
