@@ -46,6 +46,10 @@ const (
 	MinClassRows = 2
 )
 
+// MaxDatasets bounds how many datasets, the newest first, one version is made of. Smaller windows than that
+// many datasets hold are the rule.
+const MaxDatasets = 1000
+
 // Dataset is a catalogued set of rows of one schema.
 type Dataset struct {
 	// ID is the generation_id that clients see.

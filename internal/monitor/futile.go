@@ -45,10 +45,6 @@ func (c *check) drawn(version string) bool {
 	})
 }
 
-// maxDatasets is how many datasets back new data is looked for, and what it may be a copy of: as many as
-// a retraining considers.
-const maxDatasets = 1000
-
 // newData reports whether there is a dataset of the active schema that came after those a version was
 // trained on, that is no copy of an older one, which a retraining would leave out, and that no retraining
 // drew for itself. If that can't be told, there is.
@@ -56,7 +52,7 @@ func (c *check) newData(ctx context.Context, v ml.Version) bool {
 	if len(v.DatasetIDs) == 0 {
 		return true
 	}
-	sets, err := c.opt.NewestDatasets(ctx, c.version.Schema.Key(), maxDatasets)
+	sets, err := c.opt.NewestDatasets(ctx, c.version.Schema.Key(), ml.MaxDatasets) // as many as a retraining considers
 	if err != nil {
 		c.failed("read the newest datasets", err)
 		return true

@@ -11,10 +11,6 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// maxDatasets bounds how many datasets one version is made of. Smaller windows than that many
-// datasets hold are the rule.
-const maxDatasets = 1000
-
 // part is the newest rows of a dataset, as many as are used.
 type part struct {
 	dataset ml.Dataset
@@ -74,7 +70,7 @@ func (j *job) choose(ctx context.Context) (sets []ml.Dataset, window int, err er
 // present are the datasets of the schema, newest first, that were there when the job was asked for.
 // Without that bound, a job that is run again would be about other data, its own among it.
 func (j *job) present(ctx context.Context) ([]ml.Dataset, error) {
-	sets, err := j.options.Catalogue.NewestDatasets(ctx, j.schema.Key(), maxDatasets)
+	sets, err := j.options.Catalogue.NewestDatasets(ctx, j.schema.Key(), ml.MaxDatasets)
 	if err != nil {
 		return nil, fmt.Errorf("list the datasets: %w", err)
 	}
