@@ -62,7 +62,7 @@ func TestLockedTooLongIsUnavailable(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "test.db")
-	s := open(t, path, func(o *store.Options) { o.BusyTimeout = 50 * time.Millisecond })
+	s := open(t, path, func(o *store.Options) { o.BusyTimeout = 200 * time.Millisecond })
 	id, err := s.BeginDataset(ctx, ml.Dataset{Schema: ml.GeneratedSchema()})
 	ok(t, err)
 	unlock := lockDatabase(t, path)
