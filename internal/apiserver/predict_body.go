@@ -167,16 +167,16 @@ func parseRowByPosition(raw json.RawMessage, schema ml.Schema, location string) 
 	if err := json.Unmarshal(raw, &values); err != nil {
 		return nil, []ml.FieldError{{Location: location, Message: err.Error()}}
 	}
-	var problems []ml.FieldError
-	if len(values) != len(schema.Features) {
-		problems = append(problems, ml.FieldError{
+	if len(values) != len(schema.Features) { // which number is which is not known, and there may be a million
+		return nil, []ml.FieldError{{
 			Location: location,
 			Message:  fmt.Sprintf("must hold %d numbers (%s), holds %d", len(schema.Features), nameList(schema.Features), len(values)),
-		})
+		}}
 	}
+	var problems []ml.FieldError
 	row := make([]float64, 0, len(schema.Features))
 	for i, value := range values {
-		if len(problems) > maxProblems {
+		if len(problems) == maxProblems {
 			break
 		}
 		v, err := parseNumber(value)

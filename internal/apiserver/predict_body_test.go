@@ -58,6 +58,7 @@ func TestParsePredictNamesWhatIsWrong(t *testing.T) {
 		{"features a word", `{"features":"1,2"}`, []string{"body.features"}, "must be a list"},
 		{"too few", `{"features":[1]}`, []string{"body.features"}, "must hold 2 numbers (a, b), holds 1"},
 		{"too many", `{"features":[1,2,3]}`, []string{"body.features"}, "holds 3"},
+		{"too many, and no numbers", `{"features":["x","y","z"]}`, []string{"body.features"}, "holds 3"},
 		{"NaN", `{"features":[NaN,1]}`, []string{"body"}, "is not JSON"},
 		{"NaN as text and a word", `{"features":["NaN","abc"]}`, []string{"body.features[0]", "body.features[1]"}, "finite number"},
 		{"infinity as text", `{"features":["inf","-Infinity"]}`, []string{"body.features[0]", "body.features[1]"}, "finite number"},
@@ -89,10 +90,11 @@ func TestParsePredictNamesWhatIsWrong(t *testing.T) {
 func TestParsePredictBoundsItsAnswer(t *testing.T) {
 	t.Parallel()
 	body := `{"features":[` + strings.Repeat(`"x",`, 10_000) + `"x"]}`
-	_, err := parsePredict([]byte(body), ml.GeneratedSchema(), nil)
-	var problem *ml.Error
-	if !errors.As(err, &problem) || len(problem.Fields) > maxProblems+1 {
-		t.Fatalf("10,001 wrong values: %d named, want at most %d", len(problem.Fields), maxProblems+1)
+	for count, want := range map[int]int{10_001: maxProblems, 2: 1} { // of features
+		_, err := parsePredict([]byte(body), ml.Schema{Features: make([]string, count)}, nil)
+		if n := len(problemsOf(err)); n != want {
+			t.Errorf("10,001 wrong values for %d features: %d problems named, want %d", count, n, want)
+		}
 	}
 }
 
