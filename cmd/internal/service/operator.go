@@ -142,6 +142,14 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%s is there already: name a new folder", dir)
 	}
+	for _, data := range []string{p.Folder.ModelsDir, p.Folder.DatasetsDir()} {
+		switch in, err := inside(data, dir); {
+		case err != nil:
+			return 0, err
+		case in:
+			return 0, fmt.Errorf("%s is in %s, which the backup copies: name a folder elsewhere", dir, data)
+		}
+	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return 0, err
 	}
@@ -173,6 +181,31 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	part = dir // what is removed if it may not last
 	_, err = syncPath(filepath.Dir(dir))
 	return size, err
+}
+
+// inside reports whether path, which need not be there, is in a folder or the folder itself, by whatever links.
+func inside(folder, path string) (bool, error) {
+	folder, errFolder := realPath(folder)
+	path, errPath := realPath(path)
+	if err := errors.Join(errFolder, errPath); err != nil {
+		return false, err
+	}
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && filepath.IsLocal(rel), err
+}
+
+// realPath is a path without links, as far as it is there.
+func realPath(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	there, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return there, err
+	}
+	parent, err := realPath(filepath.Dir(path))
+	return filepath.Join(parent, filepath.Base(path)), err
 }
 
 // copyTree copies the finished files of a folder and returns what it made, parents first; those that are

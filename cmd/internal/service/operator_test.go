@@ -1,6 +1,11 @@
 package service
 
 import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"iacontinu/internal/ml"
@@ -23,6 +28,36 @@ func TestSchemaChange(t *testing.T) {
 	} {
 		if got := SchemaChange(tt.before, tt.after); got != tt.want {
 			t.Errorf("from %s to %s: %q, want %q", tt.before.Name, tt.after.Name, got, tt.want)
+		}
+	}
+}
+
+// A backup that lay in what it copies would be copied into itself, and into every one after it.
+func TestBackupIsKeptOutOfWhatItCopies(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	p := openPlatform(t, dir)
+	write(t, filepath.Join(p.Folder.ModelsDir, "v1", "model.json"))
+	write(t, filepath.Join(p.Folder.DatasetsDir(), "1.parquet"))
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(p.Folder.DatasetsDir(), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{
+		filepath.Join(p.Folder.DatasetsDir(), "bk"), filepath.Join(p.Folder.ModelsDir, "v1", "new", "bk"), filepath.Join(link, "bk"),
+	} {
+		if _, err := p.Backup(t.Context(), to); err == nil || !strings.Contains(err.Error(), "name a folder elsewhere") {
+			t.Errorf("to %s: %v, want that it is to be elsewhere", to, err)
+		}
+		for _, path := range []string{to, filepath.Join(p.Folder.ModelsDir, "v1", "new")} {
+			if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is there after a backup that was refused: %v", path, err)
+			}
+		}
+	}
+	for _, to := range []string{filepath.Join(dir, "backups", "bk"), p.Folder.DatasetsDir() + "-bk"} {
+		if _, err := p.Backup(t.Context(), to); err != nil {
+			t.Errorf("to %s: %v", to, err)
 		}
 	}
 }
