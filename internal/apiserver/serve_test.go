@@ -208,6 +208,7 @@ func TestNewRefusesBadOptions(t *testing.T) {
 		"UserLogins":      func(o *Options) { o.UserLogins = -1 },
 		"UploadPatience":  func(o *Options) { o.UploadPatience = time.Hour },
 		"StopPatience":    func(o *Options) { o.StopPatience = -1 },
+		"MaxConnections":  func(o *Options) { o.MaxConnections = -1 },
 		"notaport":        func(o *Options) { o.Addr = "127.0.0.1:notaport" },
 	} {
 		o := testOptions(w, io.Discard)

@@ -61,6 +61,9 @@ type Options struct {
 	LingerPatience time.Duration
 	// StopPatience is how long Run waits for requests when it stops: 7 s.
 	StopPatience time.Duration
+	// MaxConnections bounds the connections at once, three quarters of them for one address: as many as the limit
+	// of open files allows, 64 to 4096.
+	MaxConnections int
 
 	Registerer prometheus.Registerer // nil: no metrics
 	Logger     *slog.Logger          // nil discards
@@ -77,6 +80,7 @@ func (o Options) withDefaults() Options {
 	o.UploadPatience = cmp.Or(o.UploadPatience, time.Minute)
 	o.LingerPatience = cmp.Or(o.LingerPatience, 5*time.Second)
 	o.StopPatience = cmp.Or(o.StopPatience, 7*time.Second)
+	o.MaxConnections = cmp.Or(o.MaxConnections, connectionRoom())
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -109,6 +113,8 @@ func (o Options) validate() error {
 		return fmt.Errorf("apiserver: LingerPatience is %v, want 0 to 1m", o.LingerPatience)
 	case o.StopPatience < 0 || o.StopPatience > time.Minute:
 		return fmt.Errorf("apiserver: StopPatience is %v, want 0 to 1m", o.StopPatience)
+	case o.MaxConnections < 1:
+		return fmt.Errorf("apiserver: MaxConnections is %d, want at least 1", o.MaxConnections)
 	}
 	return nil
 }
@@ -174,9 +180,11 @@ func New(o Options) (*Server, error) {
 	if s.document, err = s.openAPI(); err != nil {
 		return nil, err
 	}
-	if s.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Addr); err != nil {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Addr)
+	if err != nil {
 		return nil, fmt.Errorf("apiserver: %w", err) // names the address
 	}
+	s.listener = newConnections(listener, o.MaxConnections)
 	base, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{
@@ -185,6 +193,7 @@ func New(o Options) (*Server, error) {
 		ReadTimeout:       readPatience,
 		WriteTimeout:      o.RetrainPatience + writeMargin,
 		IdleTimeout:       idlePatience,
+		ConnState:         connState,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients' half-open connections

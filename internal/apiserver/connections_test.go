@@ -1,0 +1,183 @@
+package apiserver
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// client is a connection that is kept.
+type client struct {
+	net.Conn
+	answers *bufio.Reader
+}
+
+// dial connects from an address of this machine.
+func (b *testBundle) dial(t *testing.T, from string) *client {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+	conn, err := d.DialContext(t.Context(), "tcp", b.server.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return &client{Conn: conn, answers: bufio.NewReader(conn)}
+}
+
+// ask sends a request and reads its answer, whose status is 0 if the connection was closed instead.
+func (c *client) ask(t *testing.T, request string) (status int) {
+	t.Helper()
+	_, _ = fmt.Fprint(c, request) // the answer tells
+	r, err := http.ReadResponse(c.answers, nil)
+	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
+		t.Fatal(err)
+	}
+	if err != nil {
+		return 0
+	}
+	defer r.Body.Close()
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		t.Fatal(err)
+	}
+	return r.StatusCode
+}
+
+// until waits for what the server knows of its connections, which it learns just after its answers.
+func (b *testBundle) until(t *testing.T, so func(open map[*connection]struct{}) bool) {
+	t.Helper()
+	l := b.server.listener.(*connections)
+	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+		l.mu.Lock()
+		done := so(l.open)
+		l.mu.Unlock()
+		if done {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the connections are not as expected within 10 s")
+		}
+	}
+}
+
+// askWhole asks on a connection and returns when it waits again, or is closed.
+func (b *testBundle) askWhole(t *testing.T, c *client) (status int) {
+	t.Helper()
+	status = c.ask(t, whole)
+	b.until(t, func(open map[*connection]struct{}) bool {
+		for known := range open {
+			if known.RemoteAddr().String() == c.LocalAddr().String() {
+				return known.waiting.Load() != 0
+			}
+		}
+		return true
+	})
+	return status
+}
+
+const (
+	whole = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+	begun = "POST /auth/login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n" // its answer is that it is read
+)
+
+// Connections that nothing is asked on give way to new ones, those that have waited longest first: of their own
+// address when it has its share, of any when there is no room at all.
+func TestWaitingConnectionsGiveWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
+	silent := b.dial(t, "127.0.0.2")
+	var kept []*client
+	for i := range 20 {
+		c := b.dial(t, "127.0.0.1")
+		if status := b.askWhole(t, c); status != 200 {
+			t.Fatalf("connection %d: status %d", i, status)
+		}
+		kept = append(kept, c)
+	}
+	for i, c := range kept {
+		if status, want := b.askWhole(t, c), 200; i < 14 && status != 0 || i >= 14 && status != want {
+			t.Errorf("connection %d of 20 afterwards: status %d; only the last 6 are to be open", i, status)
+		}
+	}
+	if status := b.askWhole(t, silent); status != 200 {
+		t.Errorf("another address: status %d", status)
+	}
+	b.askWhole(t, b.dial(t, "127.0.0.2"))
+	if status := b.askWhole(t, b.dial(t, "127.0.0.3")); status != 200 { // without room, and within its share
+		t.Errorf("a third address: status %d", status)
+	}
+	if status := b.askWhole(t, kept[14]); status != 0 {
+		t.Errorf("the one that has waited longest: status %d", status)
+	}
+	if status := b.askWhole(t, kept[15]); status != 200 {
+		t.Errorf("another one: status %d", status)
+	}
+}
+
+// Connections at work stay, and a new one finds none: but no address has all of them, and an answer makes room.
+func TestConnectionsAtWorkStay(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
+	var busy []*client
+	for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
+		for range map[string]int{"127.0.0.1": 6, "127.0.0.2": 2}[from] {
+			c := b.dial(t, from)
+			if status := c.ask(t, begun); status != http.StatusContinue {
+				t.Fatalf("connection %d, from %s: status %d", len(busy), from, status)
+			}
+			busy = append(busy, c)
+		}
+		if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 0 {
+			t.Errorf("one more with %d at work: status %d", len(busy), status)
+		}
+	}
+	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 0 {
+		t.Errorf("one more than there may be in all: status %d", status)
+	}
+	for _, c := range busy {
+		if status := c.ask(t, fmt.Sprintf("%100s", "{}")); status != 422 {
+			t.Errorf("a connection at work: status %d", status)
+		}
+	}
+	for _, c := range busy {
+		b.askWhole(t, c)
+	}
+	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 200 {
+		t.Errorf("after they have been answered: status %d", status)
+	}
+}
+
+// A connection that ends while it is at work gives its room back.
+func TestEndedConnectionsMakeRoom(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 1 })
+	for range 3 {
+		c := b.dial(t, "127.0.0.1")
+		if status := c.ask(t, begun); status != http.StatusContinue {
+			t.Fatalf("status %d", status)
+		}
+		c.Close()
+		b.until(t, func(open map[*connection]struct{}) bool { return len(open) == 0 })
+	}
+}
+
+func TestConnectionRoom(t *testing.T) {
+	t.Parallel()
+	for files, want := range map[uint64]int{0: 64, 128: 64, 192: 64, 256: 128, 1024: 896, 1 << 20: 4096, math.MaxUint64: 4096} {
+		if got := roomOf(files); got != want {
+			t.Errorf("room for %d connections with %d open files, want %d", got, files, want)
+		}
+	}
+	if got := connectionRoom(); got < minConnections || got > maxConnections {
+		t.Errorf("room for %d connections here", got)
+	}
+}
