@@ -92,17 +92,29 @@ func (s *Server) readBody(w http.ResponseWriter, r *http.Request, limit int64) (
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	deadline := http.NewResponseController(w)
-	_ = deadline.SetReadDeadline(time.Now().Add(bodyPatience)) // a recorder in a test has none
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	var body []byte
+	err := inTime(w, func() (err error) {
+		body, err = io.ReadAll(io.LimitReader(r.Body, limit+1))
+		return err
+	})
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	_ = deadline.SetReadDeadline(time.Time{}) // what follows may take its time
 	if int64(len(body)) > limit {
 		return nil, tooLarge(limit)
 	}
 	return body, nil
+}
+
+// inTime bounds the time that a body may take to be read; what follows may take its own.
+func inTime(w http.ResponseWriter, read func() error) error {
+	deadline := http.NewResponseController(w)
+	_ = deadline.SetReadDeadline(time.Now().Add(bodyPatience)) // a recorder in a test has none
+	err := read()
+	if err == nil {
+		_ = deadline.SetReadDeadline(time.Time{})
+	}
+	return err
 }
 
 // errUnreadable marks what went wrong while a body came: that is its sender's or the network's doing.

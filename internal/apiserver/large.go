@@ -3,32 +3,68 @@ package apiserver
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
 	"iacontinu/internal/ml"
 )
 
-// A body of predictions from largeBody bytes on has a place while it is there, and is decoded in turn: decoded, its
-// values take many times its bytes.
+// A body of predictions of which more than largeBody bytes have come has a place while it is there, and is decoded
+// in turn: decoded, its values take many times its bytes. Two callers together can't have all places.
 const (
 	largeBody       = 64 << 10
 	maxLarge        = 128
-	callerLarge     = 64
+	callerLarge     = 48
 	largePatience   = 10 * time.Second // for the turn
 	largeRetryAfter = "1"              // seconds
 )
 
-// largePlace is the leave to send a body, until done is called. One of unknown length counts as large.
-func (s *Server) largePlace(x *exchange, r *http.Request) (done func(), err error) {
-	if 0 <= r.ContentLength && r.ContentLength <= largeBody {
-		return func() {}, nil
+// readInto reads a body of at most maxJSON bytes into dst, which grows as needed. Without an error, leave is to be
+// called when the body is done with. What a client only announces takes no place.
+func (s *Server) readInto(dst []byte, x *exchange, r *http.Request) (body []byte, leave func(), err error) {
+	if len(r.Header["Content-Encoding"]) > 0 {
+		if err := identityEncoding(r.Header); err != nil {
+			return dst, nil, err
+		}
 	}
-	done, own := s.large.take(actor(x.who))
-	if done == nil {
-		return nil, tooManyLarge(own)
+	if r.ContentLength > maxJSON {
+		return dst, nil, tooLarge(maxJSON)
 	}
-	return done, nil
+	body, err = readPast(largeBody, dst, r.Body)
+	if err != nil || len(body) <= largeBody {
+		return body, func() {}, err
+	}
+	leave, own := s.large.take(actor(x.who))
+	if leave == nil {
+		return body, nil, tooManyLarge(own)
+	}
+	body, err = readPast(maxJSON, body, r.Body)
+	if err == nil && len(body) > maxJSON {
+		err = tooLarge(maxJSON)
+	}
+	if err != nil {
+		leave()
+	}
+	return body, leave, err
+}
+
+// readPast reads on until the body has ended or dst is past a number of bytes.
+func readPast(most int, dst []byte, body io.Reader) ([]byte, error) {
+	for len(dst) <= most {
+		if len(dst) == cap(dst) {
+			dst = append(dst, 0)[:len(dst)]
+		}
+		n, err := body.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		switch {
+		case err == io.EOF:
+			return dst, nil
+		case err != nil:
+			return dst, unreadable(err)
+		}
+	}
+	return dst, nil
 }
 
 // decodeTurn waits for the turn to decode a body of so many bytes, which ends when done is called.

@@ -1,10 +1,13 @@
 package apiserver
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 )
 
 // However many large bodies come, only so many are there at once, and fewer are decoded; small ones pass by.
@@ -21,11 +24,9 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 	}
 
 	var leave []func()
-	for range maxLarge / callerLarge {
-		for range callerLarge {
-			done, _ := b.server.large.take(strings.Repeat("x", len(leave)/callerLarge+1))
-			leave = append(leave, done)
-		}
+	for i := range maxLarge {
+		done, _ := b.server.large.take(fmt.Sprint(i))
+		leave = append(leave, done)
 	}
 	for path, body := range bodies {
 		r := b.send(t, "POST", path, "user", body)
@@ -33,15 +34,18 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 			t.Errorf("%s without a place: %v %s", path, r.Header, r.body)
 		}
 	}
-	if status := b.chunked(t, "/predict", small); status != 503 {
-		t.Errorf("a small body of unknown length without a place: %d", status)
+	if status := b.chunked(t, "/predict", small); status != 200 {
+		t.Errorf("a small body of unknown length: %d", status)
+	}
+	if status := b.chunked(t, "/predict", small+space); status != 503 {
+		t.Errorf("a large body of unknown length without a place: %d", status)
 	}
 	passes()
 	for _, done := range leave {
 		done()
 	}
-	if status := b.chunked(t, "/predict", small); status != 200 {
-		t.Errorf("a body of unknown length: %d", status)
+	if status := b.chunked(t, "/predict", small+space); status != 200 {
+		t.Errorf("a large body of unknown length: %d", status)
 	}
 
 	for range cap(b.server.decoding) {
@@ -104,4 +108,48 @@ func (b *testBundle) chunked(t *testing.T, path, body string) int {
 		t.Fatal(err)
 	}
 	return r.StatusCode
+}
+
+// A body takes its place when it is large, and not when it is said to be or may become so: otherwise a few that
+// come slowly, or never, would keep all others out. Two callers can't have all places.
+func TestLargeIsWhatHasCome(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for path, row := range map[string]string{"/predict": `{"features":[1,2]}`, "/predict/batch": `{"instances":[[1,2]]}`} {
+		for name, length := range map[string]string{"of a length": "Content-Length: 1000000", "of unknown length": "Transfer-Encoding: chunked"} {
+			c := b.dial(t, "127.0.0.1")
+			send := func(s string) {
+				if name == "of unknown length" {
+					s = fmt.Sprintf("%x\r\n%s\r\n", len(s), s)
+				}
+				if _, err := fmt.Fprint(c, s); err != nil {
+					t.Fatal(err)
+				}
+			}
+			request := "POST " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nExpect: 100-continue\r\n" + length + "\r\n\r\n"
+			if status := c.ask(t, request); status != http.StatusContinue { // it is being read
+				t.Fatalf("%s %s: status %d", path, name, status)
+			}
+			send(row + strings.Repeat(" ", largeBody-len(row)))
+			if n := b.server.large.inUse(); n != 0 {
+				t.Errorf("%s %s: %d places taken before it is large", path, name, n)
+			}
+			send(" ")
+			untilInUse(t, b.server.large, 1)
+			c.Close()
+			untilInUse(t, b.server.large, 0)
+		}
+	}
+	if 2*callerLarge >= maxLarge {
+		t.Errorf("one caller may have %d of %d places", callerLarge, maxLarge)
+	}
+}
+
+func untilInUse(t *testing.T, p *places, want int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); p.inUse() != want; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d places are taken after 10 s, want %d", p.inUse(), want)
+		}
+	}
 }

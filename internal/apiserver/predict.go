@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"sync"
 
@@ -38,18 +37,14 @@ func (s *Server) handlePredict(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	leave, err := s.largePlace(x, r)
-	if err != nil {
+	ws := workspaces.Get().(*workspace)
+	defer ws.giveBack()
+	var leave func() // the server's read timeout bounds how long the body may take
+	if ws.body, leave, err = s.readInto(ws.body[:0], x, r); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
 	defer leave()
-	ws := workspaces.Get().(*workspace)
-	defer ws.giveBack()
-	if ws.body, err = s.readInto(ws.body[:0], r); err != nil {
-		s.refuse(w, r, err)
-		return
-	}
 	if ws.features, err = s.predictRow(r.Context(), ws.body, v.Schema, ws.features); err != nil {
 		s.fail(w, r, err)
 		return
@@ -79,34 +74,6 @@ func (s *Server) serving(r *http.Request) (ml.Version, error) {
 	return v, jsonType(r.Header.Get("Content-Type"))
 }
 
-// readInto reads a body of at most maxJSON bytes into dst, which grows as needed. The server's read
-// timeout bounds how long it may take.
-func (s *Server) readInto(dst []byte, r *http.Request) ([]byte, error) {
-	if len(r.Header["Content-Encoding"]) > 0 {
-		if err := identityEncoding(r.Header); err != nil {
-			return dst, err
-		}
-	}
-	if r.ContentLength > maxJSON {
-		return dst, tooLarge(maxJSON)
-	}
-	for {
-		if len(dst) == cap(dst) {
-			dst = append(dst, 0)[:len(dst)]
-		}
-		n, err := r.Body.Read(dst[len(dst):cap(dst)])
-		dst = dst[:len(dst)+n]
-		switch {
-		case len(dst) > maxJSON:
-			return dst, tooLarge(maxJSON)
-		case err == io.EOF:
-			return dst, nil
-		case err != nil:
-			return dst, unreadable(err)
-		}
-	}
-}
-
 // handlePredictBatch answers POST /predict/batch.
 func (s *Server) handlePredictBatch(w http.ResponseWriter, r *http.Request) {
 	x := w.(*exchange)
@@ -115,17 +82,17 @@ func (s *Server) handlePredictBatch(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	leave, err := s.largePlace(x, r)
+	var body []byte
+	var leave func()
+	err = inTime(w, func() (err error) {
+		body, leave, err = s.readInto(nil, x, r)
+		return err
+	})
 	if err != nil {
 		s.refuse(w, r, err)
 		return
 	}
 	defer leave()
-	body, err := s.readBody(w, r, maxJSON)
-	if err != nil {
-		s.refuse(w, r, err)
-		return
-	}
 	rows, err := s.batchRows(r.Context(), body, v.Schema)
 	if err != nil {
 		s.fail(w, r, err)
