@@ -17,10 +17,13 @@ func newPlaces(all, each int) *places {
 
 // take takes a place, which must be given back. If there is none, giveBack is nil, and own says that
 // it is the caller who has too many.
-func (p *places) take(caller string) (giveBack func(), own bool) {
+func (p *places) take(caller string) (giveBack func(), own bool) { return p.takeBut(0, caller) }
+
+// takeBut takes a place if so many others are left.
+func (p *places) takeBut(left int, caller string) (giveBack func(), own bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if own = p.callers[caller] == p.each; own || p.taken == p.all {
+	if own = p.callers[caller] == p.each; own || p.taken >= p.all-left {
 		return nil, own
 	}
 	p.taken++

@@ -47,7 +47,7 @@ func (s *Server) uploadOp() huma.Operation {
 	op := s.op(post, api.PathDatasets, signedIn, "data", "import", "Import a file of comma- or semicolon-separated values",
 		408, 413, 415, 422, 429, 503, 507)
 	op.Description = "The first line names the columns; all are numbers but the target, which has two values. A bad row refuses the whole file, unless skip_bad is set. " +
-		fmt.Sprintf("The file is streamed, up to 1 GiB within an hour; %d at once of one caller, else 429, and %d in all, else 503. In a form, target, name, ignore, decimal and skip_bad must come before the file.", callerUploads, maxUploads)
+		fmt.Sprintf("The file is streamed, up to 1 GiB within an hour; %d at once of one caller, else 429, and %d in all (the last for an administrator), else 503. In a form, target, name, ignore, decimal and skip_bad must come before the file.", callerUploads, maxUploads)
 	op.Parameters = []*huma.Param{
 		{Name: "target", In: "query", Schema: text, Description: "The column that is predicted; required, here or in the form"},
 		{Name: "name", In: "query", Schema: text, Description: "Shown in the catalogue"},

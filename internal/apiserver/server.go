@@ -54,7 +54,8 @@ type Options struct {
 	// UserLogins and AddressLogins bound the logins a minute of a client address, for one name and in all: 10
 	// and 30.
 	UserLogins, AddressLogins int
-	// UploadPatience is how long a client may keep the server waiting for each 256 KiB of a file: 60 s.
+	// UploadPatience is how long a client may keep the server waiting for more of a file, of which each 256 KiB give
+	// a sixth back: 60 s.
 	UploadPatience time.Duration
 	// LingerPatience is how long the rest of a refused body is read, so that its client comes to read
 	// the answer: 5 s.

@@ -20,10 +20,11 @@ import (
 )
 
 // How many files may be on their way at once, in all and of one caller: each costs memory for as long as its
-// sender takes.
+// sender takes. The last place is for administrators, who can lock out those that hold the others.
 const (
-	maxUploads    = 4
+	maxUploads    = 8
 	callerUploads = 2
+	adminUploads  = 1
 )
 
 // multipartRoom is what a form may add to its file, in bytes.
@@ -63,11 +64,15 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 
 // uploadPlace is the leave to send a file, until done is called.
 func (s *Server) uploadPlace(ctx context.Context) (done func(), err error) {
-	done, own := s.uploads.take(actor(identityOf(ctx)))
+	who, left := identityOf(ctx), adminUploads
+	if who.Role == ml.RoleAdmin {
+		left = 0
+	}
+	done, own := s.uploads.takeBut(left, actor(who))
 	if done != nil {
 		return done, nil
 	}
-	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, fmt.Sprintf("%d files are being uploaded, and no more are taken at once: send this one when one of them has ended", maxUploads))
+	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, fmt.Sprintf("%d files are being uploaded, and no more are taken at once: send this one when one of them has ended", maxUploads-left))
 	if own {
 		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d files of yours are being uploaded, and no more are taken at once: send this one when one of them has ended", callerUploads))
 	}

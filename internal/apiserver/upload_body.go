@@ -11,9 +11,12 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// uploadPace is how many bytes a client must send within the time that it may keep the server waiting: less,
-// and it would hold its place for nothing.
-const uploadPace = 256 << 10
+// uploadPace is how many bytes give a client a paceShare-th of the patience back: one that sends fewer in that
+// time comes to its end, and would hold its place for nothing; one that pauses has the whole of it.
+const (
+	uploadPace = 256 << 10
+	paceShare  = 6
+)
 
 // uploadTime is how long a whole upload may take: at the least pace, the largest would take days.
 const uploadTime = time.Hour
@@ -29,8 +32,7 @@ type uploadBody struct {
 	left      int64
 	patience  time.Duration
 	ends      time.Time     // of the whole upload, at the latest
-	waited    time.Duration // for what has come since the last uploadPace bytes
-	came      int           // of them
+	spare     time.Duration // what is left of the patience
 	err       error
 	stopping  <-chan struct{}
 	read      chan struct{} // closed when nothing is read any more
@@ -45,7 +47,7 @@ type uploadBody struct {
 func newUploadBody(w http.ResponseWriter, r *http.Request, stopping <-chan struct{}, patience time.Duration) *uploadBody {
 	b := &uploadBody{
 		ReadCloser: r.Body, deadlines: http.NewResponseController(w), left: api.MaxUpload + multipartRoom,
-		patience: patience, ends: time.Now().Add(uploadTime), stopping: stopping, read: make(chan struct{}),
+		patience: patience, spare: patience, ends: time.Now().Add(uploadTime), stopping: stopping, read: make(chan struct{}),
 	}
 	_ = b.deadlines.SetWriteDeadline(time.Time{}) // a recorder in a test has none
 	b.watching.Go(func() {
@@ -69,10 +71,8 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 	b.moveOn()
 	began := time.Now()
 	n, err := b.ReadCloser.Read(p)
-	b.waited += time.Since(began) // and not what the server does with the bytes
-	if b.came += n; b.came >= uploadPace {
-		b.came, b.waited = 0, 0
-	}
+	waited := time.Since(began) // and not what the server does with the bytes
+	b.spare = min(b.patience, b.spare-waited+b.patience/paceShare*time.Duration(n)/uploadPace)
 	b.left -= int64(n)
 	switch {
 	case b.left < 0:
@@ -108,7 +108,7 @@ func (b *uploadBody) moveOn() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if now := time.Now(); !b.fixed && now.After(b.moveAt) {
-		deadline := now.Add(b.patience - b.waited)
+		deadline := now.Add(b.spare)
 		if b.ends.Before(deadline) {
 			deadline = b.ends
 		}

@@ -289,32 +289,37 @@ func (b *testBundle) sending(t *testing.T, who string) (conn net.Conn, answers *
 	return conn, answers
 }
 
-// Files that are on their way cost memory: few are at once, and one that ends makes place for another.
+// Files that are on their way cost memory: few are at once, and one that ends makes place for another. An
+// administrator has a place yet when others have theirs.
 func TestUploadsAtOnceAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	for i := range maxUploads - adminUploads - callerUploads {
+		if done, _ := b.server.uploads.take(fmt.Sprint(i)); done == nil {
+			t.Fatal("no place")
+		}
+	}
 	var conns []net.Conn
-	for _, who := range []string{"user", "user", "other", "other"} {
-		conn, _ := b.sending(t, who)
+	for range callerUploads {
+		conn, _ := b.sending(t, "user")
 		conns = append(conns, conn)
 	}
-	for who, status := range map[string]int{"user": http.StatusTooManyRequests, "admin": http.StatusServiceUnavailable} {
+	refused := func(who string, status int) {
+		t.Helper()
 		r := b.send(t, "POST", "/datasets?target=y", who, csv, "Content-Type: text/csv")
 		if p := problem(t, r, status); !strings.Contains(p.Detail, "being uploaded") || r.Header.Get("Retry-After") == "" {
 			t.Errorf("%s: %+v, Retry-After %q", who, p, r.Header.Get("Retry-After"))
 		}
 	}
-	conns[2].Close()
-	deadline, tick := time.After(10*time.Second), time.NewTicker(time.Millisecond)
-	defer tick.Stop()
-	for b.server.uploads.inUse() == maxUploads {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatal("the place of a sender that has gone is not given back within 10 s")
-		}
+	refused("user", http.StatusTooManyRequests)
+	refused("other", http.StatusServiceUnavailable)
+	b.sending(t, "admin")
+	refused("admin", http.StatusServiceUnavailable)
+	for _, conn := range conns {
+		conn.Close()
 	}
-	if r := b.send(t, "POST", "/datasets?target=y", "admin", csv, "Content-Type: text/csv"); r.StatusCode != http.StatusCreated {
+	untilInUse(t, b.server.uploads, maxUploads-callerUploads)
+	if r := b.send(t, "POST", "/datasets?target=y", "other", csv, "Content-Type: text/csv"); r.StatusCode != http.StatusCreated {
 		t.Errorf("in the place of one that has ended: %d %s", r.StatusCode, r.body)
 	}
 }
@@ -387,20 +392,23 @@ func (s *slowBody) Read(p []byte) (int, error) {
 	return min(len(p), uploadPace), nil
 }
 
-// A slow sender that keeps the pace is heard out, though it takes longer than any single wait may; but
-// the whole is bounded too.
+// A slow sender that keeps the pace is heard out, though it takes longer than any single wait may, and so is one
+// that pauses; but one that never keeps the pace is not, and the whole is bounded too.
 func TestUploadsMayBeSlowAndNotEndless(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
+		pause  time.Duration
 		pieces int
 		took   time.Duration
 		err    error
 	}{
-		{70, 70 * 50 * time.Second, nil},
-		{4000, time.Hour, os.ErrDeadlineExceeded}, // within the limit of bytes
+		{9 * time.Second, 70, 70 * 9 * time.Second, nil},
+		{50 * time.Second, 1, 50 * time.Second, nil},
+		{12 * time.Second, 70, 310 * time.Second, os.ErrDeadlineExceeded},
+		{9 * time.Second, 4000, time.Hour, os.ErrDeadlineExceeded}, // within the limit of bytes
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			s := &slowBody{ResponseWriter: httptest.NewRecorder(), pause: 50 * time.Second, left: tt.pieces}
+			s := &slowBody{ResponseWriter: httptest.NewRecorder(), pause: tt.pause, left: tt.pieces}
 			b := newUploadBody(s, httptest.NewRequest(http.MethodPost, "/datasets", s), nil, time.Minute)
 			defer b.answer()
 			began, p := time.Now(), make([]byte, uploadPace)
@@ -412,7 +420,7 @@ func TestUploadsMayBeSlowAndNotEndless(t *testing.T) {
 				err = nil
 			}
 			if took := time.Since(began); took != tt.took || !errors.Is(err, tt.err) {
-				t.Errorf("%d pieces: ended after %v by %v, want %v by %v", tt.pieces, took, err, tt.took, tt.err)
+				t.Errorf("%d pieces, one in %v: ended after %v by %v, want %v by %v", tt.pieces, tt.pause, took, err, tt.took, tt.err)
 			}
 		})
 	}
