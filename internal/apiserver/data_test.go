@@ -6,7 +6,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -189,7 +191,10 @@ func TestModelInfo(t *testing.T) {
 
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	var later atomic.Int64
+	b := setup(t, func(_ *world, o *Options) {
+		o.Clock = func() time.Time { return testNow.Add(time.Duration(later.Load())) }
+	})
 	c := b.client(t, "")
 	b.checks["flow"] = api.Check{Status: api.CheckDown, Detail: "last check 5 m ago", At: &testNow}
 	got, err := c.Health(t.Context())
@@ -201,11 +206,13 @@ func TestHealth(t *testing.T) {
 		t.Errorf("ready: %v", err)
 	}
 
+	later.Add(int64(checksAge))
 	b.checks["database"] = api.Check{Status: api.CheckWarn, Detail: "the disk is full"}
 	got, err = c.Health(t.Context())
 	if err != nil || got.Status != "degraded" || got.Checks["database"].Detail != "the disk is full" {
 		t.Errorf("health of an API that can't write: %+v, %v", got, err)
 	}
+	later.Add(int64(checksAge))
 	b.checks["database"] = api.Check{Status: api.CheckOK}
 
 	b.served = nil
@@ -218,6 +225,7 @@ func TestHealth(t *testing.T) {
 	}
 	problem(t, b.send(t, "POST", "/predict", "user", `{"features":[1,2]}`), 503)
 
+	later.Add(int64(checksAge))
 	b.checks["database"] = api.Check{Status: api.CheckDown}
 	for _, ask := range []func(context.Context) (api.Health, error){c.Health, c.Ready} {
 		if _, err := ask(t.Context()); api.AsProblem(err) == nil || api.AsProblem(err).Status != 503 {
@@ -226,5 +234,69 @@ func TestHealth(t *testing.T) {
 	}
 	if r := b.send(t, "HEAD", "/health", "", ""); r.StatusCode != 503 || r.body != "" {
 		t.Errorf("HEAD without the database: %d %q", r.StatusCode, r.body)
+	}
+}
+
+// However many ask whether all is well, the parts are asked once a second; but a version that begins to serve is
+// seen at once, and so is one that is no more.
+func TestChecksAreShared(t *testing.T) {
+	t.Parallel()
+	var asked, later atomic.Int64
+	entered, release := make(chan struct{}, 1), make(chan struct{})
+	b := setup(t, func(w *world, o *Options) {
+		o.Clock = func() time.Time { return testNow.Add(time.Duration(later.Load())) }
+		o.Checks = func(ctx context.Context) map[string]api.Check {
+			if asked.Add(1) == 1 {
+				entered <- struct{}{}
+				<-release
+			}
+			if ctx.Err() != nil {
+				return map[string]api.Check{"database": {Status: api.CheckDown}}
+			}
+			v, _ := w.Current()
+			return map[string]api.Check{"database": {Status: api.CheckOK}, "model": {Status: api.CheckOK, Detail: v.Name}}
+		}
+	})
+	gone, leave := context.WithCancel(t.Context())
+	leave() // a client that goes away: it asks for all the others
+	first := make(chan map[string]api.Check, 1)
+	go func() { first <- b.server.checks(gone) }()
+	<-entered
+	answers := make(chan error, 20)
+	for range cap(answers) {
+		go func() {
+			_, err := b.client(t, "").Health(t.Context())
+			answers <- err
+		}()
+	}
+	close(release)
+	for range cap(answers) {
+		if err := soon(t, answers); err != nil {
+			t.Errorf("one of many: %v", err)
+		}
+	}
+	if got := soon(t, first); got["database"].Status != api.CheckOK {
+		t.Errorf("the checks of one who has gone: %v", got)
+	}
+	ready := func(model string, times int64) {
+		t.Helper()
+		got, err := b.client(t, "").Ready(t.Context())
+		if err != nil || got.Checks["model"].Detail != model || asked.Load() != times {
+			t.Errorf("ready: %+v, %v after %d rounds of checks; want %s and %d", got, err, asked.Load(), model, times)
+		}
+	}
+	ready("v2", 1)
+	later.Store(int64(checksAge))
+	ready("v2", 2)
+	next := testVersion("v3")
+	unlock := b.locked()
+	b.served = &next
+	unlock()
+	ready("v3", 3)
+	unlock = b.locked()
+	b.served = nil
+	unlock()
+	if r := b.send(t, "GET", "/health/ready", "", ""); r.StatusCode != 503 {
+		t.Errorf("ready without a model: %d", r.StatusCode)
 	}
 }

@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"iacontinu/internal/api"
@@ -32,14 +33,35 @@ func (s *Server) ready(ctx context.Context, _ *none) (*with[api.Health], error) 
 	return s.healthy(checks), nil
 }
 
+// checksAge is how long the checks are good for. Anybody may ask, and so many who had the database asked for each
+// would keep it busy until it seemed down.
+const checksAge = time.Second
+
+// sharedChecks are the last checks, and what they were made of.
+type sharedChecks struct {
+	mu      sync.Mutex // held while they are made: all who come meanwhile have use for them
+	made    time.Time
+	version string // that served; a swap is seen at once
+	checks  map[string]api.Check
+}
+
 func (s *Server) checks(ctx context.Context) map[string]api.Check {
-	ctx, cancel := context.WithTimeout(ctx, checkPatience)
-	defer cancel()
-	checks := s.opt.Checks(ctx)
-	if checks == nil {
-		checks = map[string]api.Check{}
+	last := &s.lastChecks
+	last.mu.Lock()
+	defer last.mu.Unlock()
+	serving, _ := s.opt.Predictor.Current()
+	if last.checks != nil && serving.Name == last.version && s.opt.Clock().Sub(last.made) < checksAge {
+		return last.checks
 	}
-	return checks
+	// Others need them too when this client has gone.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkPatience)
+	defer cancel()
+	last.checks, last.version = s.opt.Checks(ctx), serving.Name
+	if last.checks == nil {
+		last.checks = map[string]api.Check{}
+	}
+	last.made = s.opt.Clock() // at the end: who has waited for them has fresh ones
+	return last.checks
 }
 
 func (s *Server) healthy(checks map[string]api.Check) *with[api.Health] {

@@ -43,8 +43,8 @@ type Options struct {
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 	// Checks tells the state of each part for /health. It must not take longer than its context.
-	// A check named "database" that is down makes /health answer 503, one that warns makes it say that
-	// the API is degraded; no other does.
+	// Who asks within a second is told the same. A check named "database" that is down makes /health answer
+	// 503, one that warns makes it say that the API is degraded; no other does.
 	Checks func(context.Context) map[string]api.Check
 
 	// RetrainPatience is how long POST /retrain waits before it answers 202: 60 s.
@@ -147,6 +147,7 @@ type Server struct {
 	watches  *watches
 	// of lines of the log
 	refusals, strangers *sampler
+	lastChecks          sharedChecks
 
 	listener net.Listener
 	http     *http.Server

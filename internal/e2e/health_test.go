@@ -39,7 +39,8 @@ func TestHealthTellsWhoIsMissing(t *testing.T) {
 	eventually(t, "the flow runner is seen", func() bool { return health()["flow"] == "ok" })
 	flow.kill()
 	worker.kill()
-	if got := health(); got["model"] != "ok" || got["worker"] != "warning" || got["flow"] != "warning" {
-		t.Errorf("after kill -9 of both: %v", got)
-	}
+	eventually(t, "both are missed after kill -9", func() bool {
+		got := health()
+		return got["model"] == "ok" && got["worker"] == "warning" && got["flow"] == "warning"
+	})
 }
