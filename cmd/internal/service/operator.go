@@ -263,7 +263,8 @@ func copyFile(from, to string, most fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()&most)
+	// A backup may be write-protected, and what is made of it must still be of use to its owner.
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()&most|0o600)
 	if err != nil {
 		return err
 	}

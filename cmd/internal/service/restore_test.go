@@ -158,6 +158,9 @@ func TestRestoreKeepsPrivateWhatIsPrivate(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "models", "v1", "model.json"), 0o640); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(filepath.Join(dir, "datasets", "1.parquet"), 0o400); err != nil { // write-protected
+		t.Fatal(err)
+	}
 	size, err := Restore(t.Context(), f, dir)
 	if err != nil {
 		t.Fatal(err)
