@@ -50,6 +50,10 @@ test: ## all tests that need no outside service
 	@echo 'compiling with the race detector; the first time this takes some minutes before the first line'
 	$(GO) test -race -shuffle=on ./...
 
+.PHONY: integration
+integration: ## tests against real MLflow and Prefect servers, about 4 minutes; needs python3-venv, postgresql and chromium
+	@deploy/servers/integration build/integration
+
 .PHONY: check
 check: format vet lint shape benchmarks modules ## format, vet, linters, architecture, schema, benchmarks, modules
 
@@ -63,7 +67,7 @@ fmt: $(GOLANGCI) ## format every file
 
 .PHONY: vet
 vet: ## go vet
-	$(GO) vet ./...
+	$(GO) vet -tags integration ./...
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint

@@ -25,15 +25,15 @@ func schema() object {
 		"properties": object{
 			"detector": object{
 				"title": "detector", "type": "string", "enum": detectors, "position": 0,
-				"description": "What looks for drift; left empty, what the worker is set to.",
+				"description": "What looks for drift. Left empty, what the worker is set to.",
 			},
 			"threshold": object{
 				"title": "threshold", "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1, "position": 1,
-				"description": "The score above which the model is retrained; left empty, what the worker is set to.",
+				"description": "Drift is what lies below: the number drawn (random), or the smallest corrected p-value (statistical). Left empty, what the worker is set to.",
 			},
 			"force": object{
 				"title": "force", "type": "boolean", "position": 2,
-				"description": "Retrain whatever the score is.",
+				"description": "Retrain whatever is found.",
 			},
 		},
 	}
