@@ -30,8 +30,11 @@ const (
 // bodyPatience is how long the whole of a JSON body may take.
 const bodyPatience = 15 * time.Second
 
-// drainedByServer is how much of a body net/http reads by itself after an answer, in bytes.
-const drainedByServer = 256 << 10
+// What is left of a body is read before an answer that was not waiting for it: so many bytes, within that time.
+const (
+	settleBytes    = 256 << 10
+	settlePatience = time.Second
+)
 
 // lingerBytes is how much of a refused body is read nevertheless: a client that has begun to send it
 // reads the answer only afterwards, and takes a closed connection for an outage.
@@ -172,25 +175,42 @@ func identityEncoding(h http.Header) error {
 	return nil
 }
 
-// askedBody is the body of a client that sends it only when told to (Expect: 100-continue), which
-// net/http does at the first Read.
-type askedBody struct {
-	io.ReadCloser
-	begun bool
+// requestBody is a body as it comes, of which is known whether it has ended.
+type requestBody struct {
+	io.ReadCloser      // nil without a body
+	asked         bool // that it be sent, before it is: net/http does so at the first Read (Expect: 100-continue)
+	err           error
 }
 
 // Read implements io.Reader.
-func (b *askedBody) Read(p []byte) (int, error) {
-	b.begun = true
-	return b.ReadCloser.Read(p)
+func (b *requestBody) Read(p []byte) (int, error) {
+	b.asked = false
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.err = err
+	}
+	return n, err
 }
 
-// sending reports whether more of the body may come than net/http reads by itself after an answer.
-func sending(r *http.Request) bool {
-	if asked, ok := r.Body.(*askedBody); ok && !asked.begun {
-		return false
+// coming reports whether there may be more of it on its way.
+func (b *requestBody) coming() bool {
+	return b.ReadCloser != nil && !b.asked && !errors.Is(b.err, io.EOF)
+}
+
+// settle reads what is left of a body that nobody has read to its end, if it is little and here already, as a
+// client that has sent all of it may ask on. Otherwise the connection ends with the answer, which need not wait:
+// net/http would read on before it, for as long as the whole request may take.
+func (b *requestBody) settle(w http.ResponseWriter) {
+	if !b.coming() {
+		return
 	}
-	return r.ContentLength < 0 || r.ContentLength > drainedByServer
+	if b.err == nil {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(settlePatience)) // a recorder in a test has none
+		_, _ = io.CopyN(io.Discard, b, settleBytes)                                       // an error shows in b.err
+	}
+	if b.coming() {
+		w.Header().Set("Connection", "close")
+	}
 }
 
 // refuse answers with an error and reads on for a while if the client is still sending.
@@ -199,16 +219,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *Server) refuseWith(w http.ResponseWriter, r *http.Request, f *failure) {
-	linger := sending(r)
-	if linger {
-		w.Header().Set("Connection", "close")
-	}
+	body := &w.(*exchange).body
 	s.write(w, r, f)
-	if !linger {
+	if !body.coming() {
 		return
 	}
 	c := http.NewResponseController(w)
 	if c.Flush() == nil && c.SetReadDeadline(time.Now().Add(s.opt.LingerPatience)) == nil {
-		_, _ = io.CopyN(io.Discard, r.Body, lingerBytes) // an error ends it as well as the end does
+		_, _ = io.CopyN(io.Discard, body, lingerBytes) // an error ends it as well as the end does
 	}
 }

@@ -243,6 +243,35 @@ func TestHugeBodyGetsItsAnswer(t *testing.T) {
 	}
 }
 
+// An answer that does not need the body does not wait for it long, and the connection goes on if it has come.
+func TestAnswersDoNotWaitForBodies(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for request, status := range map[string]int{
+		"POST /predict": 401, "POST /nowhere": 404, "PUT /predict": 405, "GET /health": 200, "GET /docs": 200,
+	} {
+		t.Run(request, func(t *testing.T) {
+			t.Parallel()
+			c := b.dial(t, "127.0.0.1")
+			head := request + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+			for i := range 2 {
+				if got := c.ask(t, head+fmt.Sprintf("%100s", "")); got != status {
+					t.Errorf("request %d, whole: status %d, want %d", i, got, status)
+				}
+			}
+			if err := c.SetDeadline(time.Now().Add(readPatience / 3)); err != nil {
+				t.Fatal(err)
+			}
+			if got := c.ask(t, head+"{"); got != status {
+				t.Errorf("its body does not come: status %d, want %d", got, status)
+			}
+			if got := c.ask(t, whole); got != 0 {
+				t.Errorf("status %d from what follows half a body", got)
+			}
+		})
+	}
+}
+
 // A client that asks first (Expect: 100-continue) is refused before it sends anything.
 func TestHugeBodyIsRefusedBeforeItIsSent(t *testing.T) {
 	t.Parallel()

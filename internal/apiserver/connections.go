@@ -2,7 +2,6 @@ package apiserver
 
 import (
 	"net"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,9 +32,10 @@ func roomOf(files uint64) int {
 }
 
 // connections is a listener that bounds its connections, in all and of one address. When there is no room for
-// one more, the one that has waited longest for a request gives way: who keeps connections for nothing loses
-// them, and a client whose connection was closed between two requests makes another. With every one at work it
-// is the new one that goes. An address has most of the room, since a proxy brings all its clients from one, and
+// one more, the one gives way whose client has kept the server waiting longest, between two requests or in the
+// middle of one: who keeps connections for nothing loses them, who sends slowly outlasts who is silent, and a
+// client whose connection was closed between two requests makes another. With every one at work it is the new
+// one that goes. An address has most of the room, since a proxy brings all its clients from one, and
 // never all.
 type connections struct {
 	net.Listener
@@ -55,7 +55,8 @@ type connection struct {
 	*net.TCPConn
 	of      *connections
 	address string
-	waiting atomic.Int64 // for a request, since then in Unix nanoseconds; 0 while one is answered
+	waiting atomic.Int64 // for bytes of its client, since then in Unix nanoseconds; 0 while the server is at work
+	endless atomic.Bool  // no deadline bounds a Read
 }
 
 // Accept implements net.Listener.
@@ -93,7 +94,7 @@ func (l *connections) admit(c *connection) bool {
 	return true
 }
 
-// longestWaiting is the connection of those that has waited longest for a request, nil if none waits.
+// longestWaiting is the connection of those whose client has been silent longest, nil if none is waited for.
 func (l *connections) longestWaiting(those func(*connection) bool) (longest *connection) {
 	var since int64
 	for c := range l.open {
@@ -124,13 +125,20 @@ func (c *connection) Close() error {
 	return err
 }
 
-// connState is told by the HTTP server what a connection does.
-func connState(conn net.Conn, state http.ConnState) {
-	c := conn.(*connection) // which is all that the listener gives
-	switch state {
-	case http.StateActive:
-		c.waiting.Store(0)
-	case http.StateIdle:
-		c.waiting.Store(time.Now().UnixNano())
+// SetReadDeadline implements net.Conn.
+func (c *connection) SetReadDeadline(at time.Time) error {
+	c.endless.Store(at.IsZero())
+	return c.TCPConn.SetReadDeadline(at)
+}
+
+// Read implements io.Reader. Whatever the server waits for has a deadline, be it headers, a body or the next
+// request; net/http alone reads without one, to see whether the client goes away while its request is at work.
+func (c *connection) Read(p []byte) (int, error) {
+	if c.endless.Load() {
+		return c.TCPConn.Read(p)
 	}
+	c.waiting.Store(time.Now().UnixNano())
+	n, err := c.TCPConn.Read(p)
+	c.waiting.Store(0)
+	return n, err
 }

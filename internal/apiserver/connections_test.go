@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"iacontinu/internal/api"
 )
 
 // client is a connection that is kept.
@@ -52,6 +55,16 @@ func (c *client) ask(t *testing.T, request string) (status int) {
 	return r.StatusCode
 }
 
+// in is the server's end of the connection, nil if it is not there.
+func (c *client) in(open map[*connection]struct{}) *connection {
+	for known := range open {
+		if known.RemoteAddr().String() == c.LocalAddr().String() {
+			return known
+		}
+	}
+	return nil
+}
+
 // until waits for what the server knows of its connections, which it learns just after its answers.
 func (b *testBundle) until(t *testing.T, so func(open map[*connection]struct{}) bool) {
 	t.Helper()
@@ -74,12 +87,8 @@ func (b *testBundle) askWhole(t *testing.T, c *client) (status int) {
 	t.Helper()
 	status = c.ask(t, whole)
 	b.until(t, func(open map[*connection]struct{}) bool {
-		for known := range open {
-			if known.RemoteAddr().String() == c.LocalAddr().String() {
-				return known.waiting.Load() != 0
-			}
-		}
-		return true
+		known := c.in(open)
+		return known == nil || known.waiting.Load() != 0
 	})
 	return status
 }
@@ -126,14 +135,20 @@ func TestWaitingConnectionsGiveWay(t *testing.T) {
 // Connections at work stay, and a new one finds none: but no address has all of them, and an answer makes room.
 func TestConnectionsAtWorkStay(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
+	gate := make(chan struct{})
+	b := setup(t, func(w *world, o *Options) {
+		o.MaxConnections = 8
+		o.Checks = func(context.Context) map[string]api.Check { <-gate; return w.checks }
+	})
 	var busy []*client
 	for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
 		for range map[string]int{"127.0.0.1": 6, "127.0.0.2": 2}[from] {
 			c := b.dial(t, from)
-			if status := c.ask(t, begun); status != http.StatusContinue {
-				t.Fatalf("connection %d, from %s: status %d", len(busy), from, status)
-			}
+			fmt.Fprint(c, whole)
+			b.until(t, func(open map[*connection]struct{}) bool {
+				known := c.in(open)
+				return known != nil && known.endless.Load()
+			})
 			busy = append(busy, c)
 		}
 		if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 0 {
@@ -143,8 +158,9 @@ func TestConnectionsAtWorkStay(t *testing.T) {
 	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 0 {
 		t.Errorf("one more than there may be in all: status %d", status)
 	}
+	close(gate)
 	for _, c := range busy {
-		if status := c.ask(t, fmt.Sprintf("%100s", "{}")); status != 422 {
+		if status := c.ask(t, ""); status != 200 {
 			t.Errorf("a connection at work: status %d", status)
 		}
 	}
@@ -153,6 +169,79 @@ func TestConnectionsAtWorkStay(t *testing.T) {
 	}
 	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 200 {
 		t.Errorf("after they have been answered: status %d", status)
+	}
+}
+
+// silent connects, begins to send a body, and stops.
+func (b *testBundle) silent(t *testing.T, from string) *client {
+	t.Helper()
+	c := b.dial(t, from)
+	if status := c.ask(t, begun); status != http.StatusContinue {
+		t.Fatalf("a request that begins, from %s: status %d", from, status)
+	}
+	fmt.Fprint(c, "{")
+	return c
+}
+
+// Clients that announce a body and fall silent lock nobody out, of another address or of their own.
+func TestSilentBodiesGiveWay(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
+	for i := range 16 {
+		b.silent(t, fmt.Sprintf("127.0.0.%d", 2+i%4))
+	}
+	for i := range 3 {
+		if status := b.dial(t, "127.0.0.9").ask(t, whole); status != 200 {
+			t.Errorf("another address, request %d: status %d", i, status)
+		}
+	}
+
+	b = setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
+	other := b.silent(t, "127.0.0.2") // for the longest time
+	for range 10 {
+		b.silent(t, "127.0.0.1")
+	}
+	if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 200 {
+		t.Errorf("their own address: status %d", status)
+	}
+	if status := other.ask(t, fmt.Sprintf("%99s", "}")); status != 422 {
+		t.Errorf("one of another address: status %d", status)
+	}
+}
+
+// A client that sends slowly is heard out, and those give way that send nothing.
+func TestSlowBodiesOutlastSilentOnes(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 4 })
+	slow := b.silent(t, "127.0.0.1")
+	var silent []*client
+	for range 3 {
+		silent = append(silent, b.silent(t, "127.0.0.2"))
+	}
+	for i := range silent {
+		var before int64
+		b.until(t, func(open map[*connection]struct{}) bool {
+			if known := slow.in(open); known != nil {
+				before = known.waiting.Load()
+			}
+			return before != 0
+		})
+		fmt.Fprint(slow, " ")
+		b.until(t, func(open map[*connection]struct{}) bool {
+			known := slow.in(open)
+			return known == nil || known.waiting.Load() > before
+		})
+		if status := b.askWhole(t, b.dial(t, "127.0.0.3")); status != 200 {
+			t.Errorf("newcomer %d: status %d", i, status)
+		}
+	}
+	if status := slow.ask(t, fmt.Sprintf("%96s", "}")); status != 422 {
+		t.Errorf("the slow one: status %d", status)
+	}
+	for i, c := range silent {
+		if status := c.ask(t, fmt.Sprintf("%99s", "}")); status != 0 {
+			t.Errorf("silent one %d: status %d", i, status)
+		}
 	}
 }
 

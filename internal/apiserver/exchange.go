@@ -24,6 +24,7 @@ type exchange struct {
 	started time.Time
 	id      string // request id
 	remote  string // address and port of the client
+	body    requestBody
 	route   *route // nil until one matches
 	who     ml.Identity
 	ignored []string // fields of the request that the operation has no use for: see ignore
@@ -42,15 +43,21 @@ func (x *exchange) ignore(name string) {
 // WriteHeader implements http.ResponseWriter.
 func (x *exchange) WriteHeader(status int) {
 	if x.status == 0 && status >= 200 {
-		x.status = status
+		x.begin(status)
 	}
 	x.ResponseWriter.WriteHeader(status)
+}
+
+// begin is called once, before the answer.
+func (x *exchange) begin(status int) {
+	x.status = status
+	x.body.settle(x)
 }
 
 // Write implements http.ResponseWriter.
 func (x *exchange) Write(b []byte) (int, error) {
 	if x.status == 0 {
-		x.status = http.StatusOK
+		x.begin(http.StatusOK)
 	}
 	n, err := x.ResponseWriter.Write(b)
 	x.bytes += int64(n)

@@ -32,8 +32,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.exchange = exchange{ResponseWriter: w, started: time.Now(), id: s.ids.of(r), remote: r.RemoteAddr}
 	w.Header()["X-Request-Id"] = []string{c.exchange.id}
 	r = r.WithContext(c)
-	if len(r.Header["Expect"]) > 0 {
-		r.Body = &askedBody{ReadCloser: r.Body}
+	if r.ContentLength != 0 {
+		c.exchange.body = requestBody{ReadCloser: r.Body, asked: len(r.Header["Expect"]) > 0}
+		r.Body = &c.exchange.body
 	}
 
 	s.metrics.active.Inc()

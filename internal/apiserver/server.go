@@ -195,7 +195,6 @@ func New(o Options) (*Server, error) {
 		ReadTimeout:       readPatience,
 		WriteTimeout:      o.RetrainPatience + writeMargin,
 		IdleTimeout:       idlePatience,
-		ConnState:         connState,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients' half-open connections

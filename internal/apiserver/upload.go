@@ -43,8 +43,6 @@ func (s *Server) upload(w http.ResponseWriter, r *http.Request) {
 		err = body.err // the cause, however it was worded on the way
 	}
 	body.answer()
-	// What is left of a refused file is read under refuse's deadline, which uploadBody would move on.
-	r.Body = body.ReadCloser
 	if err != nil {
 		s.refuse(w, r, err)
 		return
