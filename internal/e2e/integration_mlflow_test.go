@@ -175,7 +175,7 @@ func retrainingsArrive(t *testing.T, w *tracking) {
 	if !serves {
 		t.Fatalf("%s does not serve", second)
 	}
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	m := readMLflow(t, nil, nil)
 	if got := m.versions(); !slices.Equal(got, w.told) {
 		t.Errorf("versions %v, want %v", got, w.told)
@@ -245,7 +245,7 @@ func aliasesFollow(t *testing.T, w *tracking) {
 	first, second := w.told[0], w.told[1]
 	aliases := func(what, champion, challenger, previous string) {
 		t.Helper()
-		told(t, w.admin, "mlflow")
+		told(t, w.folder, "mlflow")
 		want := map[string]string{"champion": champion, "challenger": challenger, "previous": previous}
 		for name, version := range want {
 			if version == "" {
@@ -280,7 +280,7 @@ func aFailedRun(t *testing.T, w *tracking) {
 		job, err := w.admin.Job(t.Context(), reply.Job.ID)
 		return err == nil && job.State == "failed"
 	})
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	r := readMLflow(t, nil, nil).run(t, fmt.Sprintf("job-%d", reply.Job.ID))
 	if r.Status != "FAILED" || !strings.Contains(r.Tags["iacontinu.failure"], "want 2 or more") || len(r.Models) != 0 || r.End < r.Start {
 		t.Errorf("run %+v", r)
@@ -304,7 +304,7 @@ func theChampionPredicts(t *testing.T, w *tracking) {
 	if version, serves := w.retrain(t, api.RetrainRequest{DatasetID: made.GenerationID}); !serves {
 		t.Fatalf("%s does not serve", version)
 	}
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")[1:]
 	w.comparePredictions(t, made.Features, func(i int) []float64 {
 		row := make([]float64, 10)
@@ -356,7 +356,7 @@ func withoutMLflow(t *testing.T, w *tracking) {
 		return least
 	}
 	with := times()
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	servers(t, "stop", "mlflow")
 	began := time.Now().UnixMilli()
 	without := times()
@@ -372,7 +372,7 @@ func withoutMLflow(t *testing.T, w *tracking) {
 			strings.Contains(h.Checks["mlflow"].Detail, "3 deliveries wait") && strings.Contains(text, `iacontinu_outbox_waiting{service="mlflow"} 3`)
 	})
 	servers(t, "start", "mlflow")
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	m := readMLflow(t, nil, nil)
 	if got := m.versions(); !slices.Equal(got, w.told) {
 		t.Errorf("versions %v, want %v", got, w.told)
@@ -396,14 +396,14 @@ func anEmptyServer(t *testing.T, w *tracking) {
 	servers(t, "start", "mlflow")
 	w.start(t, "MLFLOW_SYNC=off")
 	w.worker.logged(t, "mlflow has other versions or aliases than the platform", func(e entry) bool { return e["mended"] == false })
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	if m := readMLflow(t, nil, nil); len(m.Versions)+len(m.Runs)+len(m.Aliases) != 0 {
 		t.Errorf("with MLFLOW_SYNC=off the server was told %+v", m)
 	}
 	w.stop(t)
 	w.start(t, "MLFLOW_SYNC=push")
 	w.worker.logged(t, "mlflow has other versions or aliases than the platform", func(e entry) bool { return e["mended"] == true })
-	told(t, w.admin, "mlflow")
+	told(t, w.folder, "mlflow")
 	m := readMLflow(t, nil, nil)
 	if !slices.Equal(m.versions(), want.versions()) || fmt.Sprint(m.Aliases) != fmt.Sprint(want.Aliases) {
 		t.Errorf("versions %v and aliases %v, want %v and %v", m.versions(), m.Aliases, want.versions(), want.Aliases)

@@ -355,7 +355,7 @@ func withoutPrefect(t *testing.T, s *scheduled) {
 	})
 	servers(t, "start", "prefect")
 	eventually(t, "the server says when to check again", func() bool { return mode("server") })
-	told(t, s.user, "prefect")
+	told(t, s.folder, "prefect")
 	name := "check-" + time.Unix(slot*4, 0).UTC().Format(time.RFC3339)
 	var found []runState
 	eventually(t, "the check is there", func() bool {

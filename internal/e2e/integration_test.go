@@ -9,8 +9,6 @@ import (
 	"net/http"
 	"os/exec"
 	"testing"
-
-	"iacontinu/internal/api"
 )
 
 var (
@@ -85,11 +83,13 @@ func call(t *testing.T, method, url string, in, out any) {
 	}
 }
 
-// told waits until a service is owed nothing.
-func told(t *testing.T, client *api.Client, service string) {
+// told waits until a service is owed nothing. /health would say what was so a second ago.
+func told(t *testing.T, f *folder, service string) {
 	t.Helper()
+	db := f.open(t)
 	eventually(t, service+" was told everything", func() bool {
-		h, err := client.Health(t.Context())
-		return err == nil && h.Checks[service] == api.Check{Status: api.CheckOK}
+		var waiting int
+		err := db.QueryRow("SELECT COUNT(*) FROM outbox WHERE service = ?", service).Scan(&waiting)
+		return err == nil && waiting == 0
 	})
 }

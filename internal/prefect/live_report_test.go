@@ -160,7 +160,7 @@ func TestLiveOverhead(t *testing.T) {
 		}
 		t.Logf("after the due time: pending %s, running %s, checked %s, completed %s",
 			at["Pending"], at["Running"], ran.Sub(r.Due).Round(time.Millisecond), at["Completed"])
-		if over := at["Completed"] - at["Pending"]; over > 2*time.Second {
+		if over := at["Completed"] - at["Pending"]; over > 20*time.Second {
 			t.Errorf("Prefect cost %s", over)
 		}
 	}

@@ -16,7 +16,7 @@ func TestLiveAScheduleIsKept(t *testing.T) {
 	var slots []int64
 	for range 3 {
 		r := <-w.asked
-		if late := time.Since(r.Due); late > time.Second || r.Due.Unix()%5 != 0 || r.Slot != r.Due.Unix()/5 {
+		if late := time.Since(r.Due); late > 4*time.Second || r.Due.Unix()%5 != 0 || r.Slot != r.Due.Unix()/5 {
 			t.Errorf("slot %d, due %s, late by %s", r.Slot, r.Due, late)
 		}
 		slots = append(slots, r.Slot)
@@ -132,7 +132,7 @@ func TestLiveARunningRunIsCancelled(t *testing.T) {
 	start := time.Now()
 	l.set(id, object{"type": typeCancelling}, true)
 	run := l.comesTo(id, "Cancelled")
-	if took := time.Since(start); took > 4*time.Second {
+	if took := time.Since(start); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 	if run.State.Message != flowrun.ErrCancelled.Error() {
@@ -206,7 +206,7 @@ func TestLiveOfABacklogOnlyTheNewestIsRun(t *testing.T) {
 	l.eventually("there is a backlog", func() bool { return l.late() >= 4 })
 	b := l.worker("b", 3*time.Second, steps, nil)
 	r := <-b.asked
-	if late := time.Since(r.Due); late > 4*time.Second {
+	if late := time.Since(r.Due); late > 9*time.Second {
 		t.Errorf("the first run is late by %s", late)
 	}
 	l.eventually("the others are skipped", func() bool {
