@@ -91,14 +91,13 @@ func (s *Store) Owed(ctx context.Context, tx *sql.Tx, service ml.Service) (owed 
 	return owed, nil
 }
 
-// Waits reports whether a service is owed something of that kind.
-func (s *Store) Waits(ctx context.Context, service ml.Service, kind string) (bool, error) {
-	var n int64
-	err := s.read.WithContext(ctx).Model(&deliveryRow{}).Where("service = ? AND kind = ?", string(service), kind).Limit(1).Count(&n).Error
+// Waiting gives what a service is owed of a kind, the oldest first.
+func (s *Store) Waiting(ctx context.Context, service ml.Service, kind string) (payloads []string, err error) {
+	err = s.read.WithContext(ctx).Model(&deliveryRow{}).Where("service = ? AND kind = ?", string(service), kind).Order("id").Pluck("payload", &payloads).Error
 	if err != nil {
-		return false, fmt.Errorf("store: look into the outbox: %w", coded(err))
+		return nil, fmt.Errorf("store: look into the outbox: %w", coded(err))
 	}
-	return n > 0, nil
+	return payloads, nil
 }
 
 // BeginDelivery takes down that the oldest delivery of a service is being tried, and returns it.

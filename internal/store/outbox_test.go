@@ -88,6 +88,20 @@ func TestDeliveriesComeInTheirOrderAndKeepWhatWasNoted(t *testing.T) {
 	wantCode(t, err, ml.CodeNotFound)
 }
 
+func TestWhatWaitsIsReadByItsKind(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	ok(t, s.Subscribe(t.Context(), ml.ServiceMLflow, true))
+	owe(t, s, "run", 1)
+	owe(t, s, "aliases", 2)
+	owe(t, s, "run", 3)
+	got, err := s.Waiting(t.Context(), ml.ServiceMLflow, "run")
+	ok(t, err)
+	if diff := cmp.Diff([]string{"1", "3"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestWhatIsOwedInATransactionIsOwedIfItCommits(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -264,8 +264,8 @@ func (t *trackers) reconcile(ctx context.Context) error {
 	if !due {
 		return nil
 	}
-	waits, err := t.platform.Store.Waits(ctx, ml.ServiceMLflow, ml.DeliveryReconcile)
-	if err != nil || waits {
+	waiting, err := t.platform.Store.Waiting(ctx, ml.ServiceMLflow, ml.DeliveryReconcile)
+	if err != nil || len(waiting) > 0 {
 		return err
 	}
 	if err := t.platform.owe(ctx, ml.ServiceMLflow, ml.DeliveryReconcile, struct{}{}); err != nil {
@@ -288,10 +288,14 @@ func (t *trackers) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Without its artifact a version can't be registered, and would be missed again every hour.
+	owed, err := t.owedVersions(ctx)
+	if err != nil {
+		return err
+	}
 	versions = slices.DeleteFunc(versions, func(v ml.Version) bool {
+		// Without its artifact a version can't be registered, and would be missed again every hour.
 		_, err := os.Stat(p.artifactDir(v.Name))
-		return err != nil
+		return err != nil || owed[v.Name]
 	})
 	diff, err := t.mlflow.Reconcile(ctx, versions, aliases)
 	if err != nil || !diff.Mendable() {
@@ -311,6 +315,22 @@ func (t *trackers) compare(ctx context.Context) error {
 		}
 	}
 	return t.mlflow.SetAliases(ctx, aliases)
+}
+
+// owedVersions are those that were made after the comparison was owed, and whose runs are told next.
+func (t *trackers) owedVersions(ctx context.Context) (map[string]bool, error) {
+	waiting, err := t.platform.Store.Waiting(ctx, ml.ServiceMLflow, ml.DeliveryRun)
+	if err != nil {
+		return nil, err
+	}
+	owed := map[string]bool{}
+	for _, payload := range waiting {
+		var run ml.TrackedRun
+		if err := json.Unmarshal([]byte(payload), &run); err == nil && run.Version != nil {
+			owed[run.Version.Name] = true
+		}
+	}
+	return owed, nil
 }
 
 // oweAgain owes the run of a version that MLflow lacks, as far as it is still known.
