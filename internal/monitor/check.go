@@ -146,7 +146,7 @@ func (c *check) notify(ctx context.Context) error {
 	for _, e := range c.news {
 		c.tell(ctx, e)
 	}
-	c.rec.Note(stepNotify, "%d messages handed to the queue, %d owed", c.told, len(c.owed))
+	c.rec.Note(stepNotify, "messages handed to the queue: %d, owed: %d", c.told, len(c.owed))
 	return nil
 }
 
