@@ -246,7 +246,7 @@ func TestHugeBodyGetsItsAnswer(t *testing.T) {
 // An answer that does not need the body does not wait for it long, and the connection goes on if it has come.
 func TestAnswersDoNotWaitForBodies(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setup(t, func(_ *world, o *Options) { o.LingerPatience = time.Millisecond })
 	for request, status := range map[string]int{
 		"POST /predict": 401, "POST /nowhere": 404, "PUT /predict": 405, "GET /health": 200, "GET /docs": 200,
 	} {
