@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 
@@ -136,10 +137,12 @@ func TestWaitingConnectionsGiveWay(t *testing.T) {
 func TestConnectionsAtWorkStay(t *testing.T) {
 	t.Parallel()
 	gate := make(chan struct{})
+	leave := sync.OnceFunc(func() { close(gate) })
 	b := setup(t, func(w *world, o *Options) {
 		o.MaxConnections = 8
 		o.Checks = func(context.Context) map[string]api.Check { <-gate; return w.checks }
 	})
+	t.Cleanup(leave)
 	var busy []*client
 	for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
 		for range map[string]int{"127.0.0.1": 6, "127.0.0.2": 2}[from] {
@@ -158,7 +161,7 @@ func TestConnectionsAtWorkStay(t *testing.T) {
 	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 0 {
 		t.Errorf("one more than there may be in all: status %d", status)
 	}
-	close(gate)
+	leave()
 	for _, c := range busy {
 		if status := c.ask(t, ""); status != 200 {
 			t.Errorf("a connection at work: status %d", status)
