@@ -177,8 +177,9 @@ func identityEncoding(h http.Header) error {
 
 // requestBody is a body as it comes, of which is known whether it has ended.
 type requestBody struct {
-	io.ReadCloser      // nil without a body
-	asked         bool // that it be sent, before it is: net/http does so at the first Read (Expect: 100-continue)
+	io.ReadCloser       // nil without a body
+	asked         bool  // that it be sent, before it is: net/http does so at the first Read (Expect: 100-continue)
+	length        int64 // as announced, -1 if it is not
 	err           error
 }
 
@@ -197,16 +198,20 @@ func (b *requestBody) coming() bool {
 	return b.ReadCloser != nil && !b.asked && !errors.Is(b.err, io.EOF)
 }
 
-// settle reads what is left of a body that nobody has read to its end, if it is little and here already, as a
-// client that has sent all of it may ask on. Otherwise the connection ends with the answer, which need not wait:
-// net/http would read on before it, for as long as the whole request may take.
-func (b *requestBody) settle(w http.ResponseWriter) {
+// settle comes before an answer. What is left of a body that nobody has read to its end is read if it is little
+// and here already, as a client that has sent all of it may ask on. Otherwise the connection ends with the answer,
+// which need not wait: net/http would read on before it, for as long as the whole request may take. An error that
+// is told in the middle of a long body is told at once: after a deadline in the middle of a chunk the rest could not
+// be read.
+func (b *requestBody) settle(w http.ResponseWriter, status int) {
 	if !b.coming() {
 		return
 	}
 	if b.err == nil {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(settlePatience)) // a recorder in a test has none
-		_, _ = io.CopyN(io.Discard, b, settleBytes)                                       // an error shows in b.err
+		if status < http.StatusBadRequest || 0 < b.length && b.length <= settleBytes {
+			_, _ = io.CopyN(io.Discard, b, settleBytes) // an error shows in b.err
+		}
 	}
 	if b.coming() {
 		w.Header().Set("Connection", "close")

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -269,6 +270,24 @@ func TestAnswersDoNotWaitForBodies(t *testing.T) {
 				t.Errorf("status %d from what follows half a body", got)
 			}
 		})
+	}
+}
+
+// An error in the middle of a body in chunks does not break it off: what its client sends still is waited for.
+func TestErrorsInTheMiddleOfChunks(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	c := b.dial(t, "127.0.0.1")
+	if status := c.ask(t, "POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"); status != 401 {
+		t.Fatalf("status %d", status)
+	}
+	b.until(t, func(open map[*connection]struct{}) bool {
+		known := c.in(open)
+		return known != nil && known.waiting.Load() != 0
+	})
+	fmt.Fprint(c, "1234\r\n0\r\n\r\n")
+	if n, err := c.answers.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("%d more bytes, %v; want an orderly end", n, err)
 	}
 }
 

@@ -51,7 +51,7 @@ func (x *exchange) WriteHeader(status int) {
 // begin is called once, before the answer.
 func (x *exchange) begin(status int) {
 	x.status = status
-	x.body.settle(x)
+	x.body.settle(x, status)
 }
 
 // Write implements http.ResponseWriter.

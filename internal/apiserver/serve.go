@@ -33,7 +33,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header()["X-Request-Id"] = []string{c.exchange.id}
 	r = r.WithContext(c)
 	if r.ContentLength != 0 {
-		c.exchange.body = requestBody{ReadCloser: r.Body, asked: len(r.Header["Expect"]) > 0}
+		c.exchange.body = requestBody{ReadCloser: r.Body, asked: len(r.Header["Expect"]) > 0, length: r.ContentLength}
 		r.Body = &c.exchange.body
 	}
 
