@@ -14,6 +14,9 @@ const (
 	ServicePrefect Service = "prefect"
 )
 
+// Services are all that are told so.
+func Services() []Service { return []Service{ServiceMLflow, ServicePrefect} }
+
 // Delivery is something that a service is owed.
 type Delivery struct {
 	// ID rises in the order in which deliveries have to be made.

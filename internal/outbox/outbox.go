@@ -162,7 +162,7 @@ func (o *Outbox) notHere(ctx context.Context, service ml.Service) (retryAfter ti
 // Expire drops what is too old to be of use, also of a service that nobody tells any more.
 func (o *Outbox) Expire(ctx context.Context) error {
 	var errs []error
-	for _, service := range []ml.Service{ml.ServiceMLflow, ml.ServicePrefect} {
+	for _, service := range ml.Services() {
 		errs = append(errs, o.expire(ctx, service))
 	}
 	return errors.Join(errs...)

@@ -34,7 +34,7 @@ func (p *Platform) checks(model serving) func(context.Context) map[string]api.Ch
 			"worker":   p.processCheck("worker", "retrainings and messages wait until one starts"),
 			"flow":     p.flowCheck(ctx),
 		}
-		for _, service := range []ml.Service{ml.ServiceMLflow, ml.ServicePrefect} {
+		for _, service := range ml.Services() {
 			if check, ok := p.backlogCheck(ctx, service); ok {
 				checks[string(service)] = check
 			}

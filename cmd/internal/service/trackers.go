@@ -165,22 +165,20 @@ func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
 func (t *trackers) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) (err error) {
 	t.hide(run.JobID) // its view must not be told of after its end
 	p := t.platform
-	if tx == nil {
-		if run.Aliases, err = p.Store.Aliases(ctx); err != nil {
-			return err
+	aliases, owe := p.Store.Aliases, p.owe
+	if tx != nil {
+		aliases = func(ctx context.Context) (ml.Aliases, error) { return p.Store.AliasesTx(ctx, tx) }
+		owe = func(ctx context.Context, service ml.Service, kind string, payload any) error {
+			return p.oweTx(ctx, tx, service, kind, payload)
 		}
-		if err := p.owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
-			return err
-		}
-		return p.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
 	}
-	if run.Aliases, err = p.Store.AliasesTx(ctx, tx); err != nil {
+	if run.Aliases, err = aliases(ctx); err != nil {
 		return err
 	}
-	if err := p.oweTx(ctx, tx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
+	if err := owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
 		return err
 	}
-	return p.oweTx(ctx, tx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
+	return owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
 }
 
 // tellMLflow makes one delivery to MLflow.
