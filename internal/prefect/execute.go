@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"iacontinu/internal/flowrun"
 )
 
@@ -102,25 +104,30 @@ func (r *Runner) claimsFail() bool {
 // started says that a claimed run runs, and whether it may. A server that went away since is no
 // reason not to check.
 func (r *Runner) started(ctx context.Context, run serverRun) (*Reporter, bool) {
-	_, err := r.c.do(ctx, request{
-		operation: "set_pid", method: http.MethodPatch, path: "/flow_runs/" + url.PathEscape(run.ID),
-		in: object{"infrastructure_pid": r.pid()},
+	var v verdict
+	var telling errgroup.Group
+	telling.Go(func() error {
+		_, err := r.c.do(ctx, request{
+			operation: "set_pid", method: http.MethodPatch, path: "/flow_runs/" + url.PathEscape(run.ID),
+			in: object{"infrastructure_pid": r.pid()},
+		})
+		return err
 	})
-	if err == nil {
-		var v verdict
+	telling.Go(func() (err error) {
 		v, err = r.c.propose(ctx, run.ID, proposal{Type: typeRunning, Name: "Running", Transition: derived("running", run.ID, r.o.Identity)})
-		if err == nil {
-			if !v.accepted() {
-				r.o.Logger.InfoContext(ctx, "a claimed run may not run", "run", run.Name, "status", v.Status, "reason", v.Details.Reason)
-				return nil, false
-			}
-			r.mark(run.ID)
-			return r.c.claimed(run.ID, v.State), true
-		}
+		return err
+	})
+	err := telling.Wait()
+	if v.Status != "" && !v.accepted() {
+		r.o.Logger.InfoContext(ctx, "a claimed run may not run", "run", run.Name, "status", v.Status, "reason", v.Details.Reason)
+		return nil, false
 	}
-	r.o.Logger.WarnContext(ctx, "prefect could not be told that a run began", "run", run.Name, "error", err)
 	r.mark(run.ID)
-	return r.c.NewReporter(), true
+	if err != nil {
+		r.o.Logger.WarnContext(ctx, "prefect could not be told that a run began", "run", run.Name, "error", err)
+		return r.c.NewReporter(), true
+	}
+	return r.c.claimed(run.ID, v.State), true
 }
 
 // mark says that a run goes on.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -72,11 +73,11 @@ func replaySetup(t *testing.T) *replay {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.save(vcr, m) })
-	ids, now := 0, m.At
+	var ids, ticks atomic.Int64
 	r.o = Options{
 		URL: address, Transport: vcr,
-		Clock: func() time.Time { now = now.Add(time.Millisecond); return now },
-		NewID: func() string { ids++; return derived("replay", m.At.String(), fmt.Sprint(ids)) },
+		Clock: func() time.Time { return m.At.Add(time.Duration(ticks.Add(1)) * time.Millisecond) },
+		NewID: func() string { return derived("replay", m.At.String(), fmt.Sprint(ids.Add(1))) },
 	}
 	r.c = client(t, r.o)
 	return r

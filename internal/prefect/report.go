@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"iacontinu/internal/flowrun"
 )
 
@@ -78,10 +80,13 @@ func (r *Reporter) bring(ctx context.Context, run flowrun.Run) error {
 	if err := r.start(ctx, run); err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context, flowrun.Run) error{r.sendSteps, r.sendLines, r.sendArtifacts} {
-		if err := r.pass(ctx, run, part(ctx, run)); err != nil {
-			return err
-		}
+	// None of these waits for another: the server takes lines and artifacts of steps that it records later.
+	parts, sending := errgroup.WithContext(ctx)
+	for _, send := range []func(context.Context, flowrun.Run) error{r.sendSteps, r.sendLines, r.sendArtifacts} {
+		parts.Go(func() error { return r.pass(ctx, run, send(sending, run)) })
+	}
+	if err := parts.Wait(); err != nil {
+		return err
 	}
 	return r.finish(ctx, run)
 }
