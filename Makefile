@@ -51,8 +51,15 @@ test: ## all tests that need no outside service
 	$(GO) test -race -shuffle=on ./...
 
 .PHONY: integration
-integration: ## tests against real MLflow and Prefect servers, about 4 minutes; needs python3-venv, postgresql and chromium
-	@deploy/servers/integration build/integration
+integration: tracking monitoring ## tests against real servers, about 10 minutes: both of the following
+
+.PHONY: tracking
+tracking: ## tests against real MLflow and Prefect; needs python3-venv, postgresql and chromium
+	@deploy/servers/tracking build/tracking
+
+.PHONY: monitoring
+monitoring: ## tests against real Prometheus and Alertmanager; needs prometheus and prometheus-alertmanager
+	@deploy/servers/monitoring build/monitoring
 
 .PHONY: check
 check: format vet lint shape benchmarks modules ## format, vet, linters, architecture, schema, benchmarks, modules

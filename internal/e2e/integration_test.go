@@ -26,7 +26,7 @@ func needServers(t *testing.T) {
 	t.Helper()
 	for _, f := range []*string{mlflowURL, mlflowPython, prefectURL, prefectPython, serversScript, serversFolder, screenshots} {
 		if *f == "" {
-			t.Skip("needs real servers: make integration starts them")
+			t.Skip("needs real servers: make tracking starts them")
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,11 +21,18 @@ import (
 	"iacontinu/internal/api"
 )
 
+var built = flag.String("bin", "", "folder of the binaries under test; made anew if it is not given")
+
 // binDir holds the binaries under test.
 var binDir string
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	os.Exit(func() int {
+		if *built != "" {
+			binDir = *built
+			return m.Run()
+		}
 		dir, err := os.MkdirTemp("", "iacontinu-e2e-")
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
