@@ -50,6 +50,7 @@ func commands() []command {
 		{"retrain", "[--dataset ID] [--c C] [--balanced] [--seed S] [--wait T | --async]", "have the running platform train a version", retrain, client},
 		{"job", "NUMBER", "show how a retraining stands", showJob, client},
 		{"predict", "VALUE... | NAME=VALUE...", "ask the running platform for one prediction", predict, client},
+		{"status", "", "show on one page how the running platform is; exit code 1 if something needs a look", status, client},
 		{"backup", "DIR", "copy database, artifacts and datasets into a new folder, while it runs", backup, folder},
 		{"restore", "DIR", "copy a backup to where the settings say, if nothing is there", restore, folder},
 	}

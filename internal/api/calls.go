@@ -30,6 +30,11 @@ func (c *Client) Ready(ctx context.Context) (Health, error) {
 	return get[Health](ctx, c, PathReady, nil)
 }
 
+// Metrics is what the API tells of itself, in the text format of Prometheus.
+func (c *Client) Metrics(ctx context.Context) (string, error) {
+	return get[string](ctx, c, PathMetrics, nil)
+}
+
 // Login asks for a token.
 func (c *Client) Login(ctx context.Context, username, password string) (LoginResponse, error) {
 	return post[LoginResponse](ctx, c, PathLogin, LoginRequest{username, password})

@@ -71,7 +71,7 @@ type call struct {
 }
 
 // do sends the call and decodes a success into out, which may be nil, or be chosen by the status if
-// it is a func(int) any. Any other answer is a *Problem.
+// it is a func(int) any; a *string takes it as it is. Any other answer is a *Problem.
 func (c *Client) do(ctx context.Context, k call, out any) error {
 	req, err := c.request(ctx, k)
 	if err != nil {
@@ -93,6 +93,10 @@ func (c *Client) do(ctx context.Context, k call, out any) error {
 		out = choose(resp.StatusCode)
 	}
 	if out == nil {
+		return nil
+	}
+	if text, ok := out.(*string); ok {
+		*text = string(body)
 		return nil
 	}
 	if err := json.Unmarshal(body, out); err != nil {

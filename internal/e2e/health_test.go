@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"iacontinu/internal/api"
@@ -27,6 +28,19 @@ func TestHealthTellsWhoIsMissing(t *testing.T) {
 		}
 		return states
 	}
+	status := func(code int, says ...string) {
+		t.Helper()
+		page, errs, got := f.run(t, []string{"API_URL=" + url}, "", "iacontinu", "status")
+		if got != code {
+			t.Errorf("status: exit code %d, want %d; %q", got, code, errs)
+		}
+		for _, text := range says {
+			if !strings.Contains(page, text) {
+				t.Errorf("status does not say %q:\n%s", text, page)
+			}
+		}
+	}
+	status(1, "Needs a look", "! worker: no worker runs", "! flow: no flow runs", "! model: no version serves yet", "none yet")
 	if got := health(); got["database"] != "ok" || got["model"] != "down" || got["worker"] != "warning" || got["flow"] != "warning" {
 		t.Errorf("alone: %v", got)
 	}
@@ -37,10 +51,16 @@ func TestHealthTellsWhoIsMissing(t *testing.T) {
 	})
 	flow := f.start(t, []string{"API_URL=" + url}, "flow")
 	eventually(t, "the flow runner is seen", func() bool { return health()["flow"] == "ok" })
+	eventually(t, "there was a check", func() bool {
+		page, _, code := f.run(t, []string{"API_URL=" + url}, "", "iacontinu", "status")
+		return code == 0 && strings.HasPrefix(page, "All is well") && strings.Contains(page, " ago: ")
+	})
+	status(0, "activated", "bootstrap", "accuracy 0.", " 0.00 % failed here")
 	flow.kill()
 	worker.kill()
 	eventually(t, "both are missed after kill -9", func() bool {
 		got := health()
 		return got["model"] == "ok" && got["worker"] == "warning" && got["flow"] == "warning"
 	})
+	status(1, "! worker: no worker runs", "! flow: no flow runs")
 }

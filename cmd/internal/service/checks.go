@@ -31,7 +31,7 @@ func (p *Platform) checks(model serving) func(context.Context) map[string]api.Ch
 		checks := map[string]api.Check{
 			"database": p.databaseCheck(ctx),
 			"model":    modelCheck(model),
-			"worker":   p.processCheck("worker", "retrainings and messages wait until one starts"),
+			"worker":   p.workerCheck(ctx),
 			"flow":     p.flowCheck(ctx),
 		}
 		for _, service := range ml.Services() {
@@ -74,6 +74,24 @@ func (p *Platform) processCheck(name, meanwhile string) api.Check {
 		return api.Check{Status: stateOK}
 	}
 	return api.Check{Status: stateWarning, Detail: fmt.Sprintf("no %s runs: %s", name, meanwhile)}
+}
+
+// workerCheck tells what waits for the worker.
+func (p *Platform) workerCheck(ctx context.Context) api.Check {
+	check := p.processCheck("worker", "retrainings and messages wait until one starts")
+	depths, err := p.Queue.Depth(ctx)
+	if err != nil {
+		return api.Check{Status: stateWarning, Detail: "unknown: the jobs can't be counted"}
+	}
+	waiting, oldest := 0, time.Duration(0)
+	for _, d := range depths {
+		waiting += d.Waiting
+		oldest = max(oldest, d.OldestWait)
+	}
+	if waiting > 0 && check.Detail == "" {
+		check.Detail = fmt.Sprintf("%d jobs wait, the longest overdue by %s", waiting, oldest.Round(time.Second))
+	}
+	return check
 }
 
 // flowCheck tells when the model was last checked, and how.
