@@ -3,7 +3,6 @@ package grafana
 
 import (
 	"encoding/json"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,6 +11,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"iacontinu/docs"
 )
 
 type dashboard struct {
@@ -59,7 +60,7 @@ var legendLabel = regexp.MustCompile(`\{\{\s*(\w+)\s*\}\}`)
 
 func TestPanelsAskForMetricsThatExist(t *testing.T) {
 	t.Parallel()
-	known := readMetrics(t)
+	known := docs.Series()
 	for file, d := range readDashboards(t) {
 		queries := 0
 		for _, p := range d.Panels {
@@ -77,7 +78,7 @@ func TestPanelsAskForMetricsThatExist(t *testing.T) {
 	}
 }
 
-func checkQuery(t *testing.T, known map[string]metric, where, expr, legend string) {
+func checkQuery(t *testing.T, known map[string][]string, where, expr, legend string) {
 	t.Helper()
 	series, labels := terms(expr)
 	if len(series) == 0 {
@@ -85,11 +86,11 @@ func checkQuery(t *testing.T, known map[string]metric, where, expr, legend strin
 	}
 	allowed := []string{"job", "instance"} // Prometheus adds them
 	for _, s := range series {
-		m, ok := known[s]
+		own, ok := known[s]
 		if !ok {
-			t.Errorf("%s: %s is not in testdata/metrics.txt", where, s)
+			t.Errorf("%s: %s is not in docs/metrics.md", where, s)
 		}
-		allowed = append(allowed, m.labels...)
+		allowed = append(allowed, own...)
 	}
 	for _, l := range legendLabel.FindAllStringSubmatch(legend, -1) {
 		labels = append(labels, l[1])
@@ -98,32 +99,6 @@ func checkQuery(t *testing.T, known map[string]metric, where, expr, legend strin
 		if !slices.Contains(allowed, l) {
 			t.Errorf("%s: no metric of %q has the label %s", where, expr, l)
 		}
-	}
-}
-
-// TestMetricsAreInTheSources keeps testdata/metrics.txt to names that some package registers.
-func TestMetricsAreInTheSources(t *testing.T) {
-	t.Parallel()
-	var sources strings.Builder
-	for _, folder := range []string{"../internal", "../cmd"} {
-		err := filepath.WalkDir(folder, func(path string, _ fs.DirEntry, err error) error {
-			if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
-				return err
-			}
-			b, err := os.ReadFile(path)
-			sources.Write(b)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	seen := map[string]bool{}
-	for _, m := range readMetrics(t) {
-		if !seen[m.name] && !strings.Contains(sources.String(), `"`+m.name+`"`) {
-			t.Errorf("no package names a metric %q", m.name)
-		}
-		seen[m.name] = true
 	}
 }
 

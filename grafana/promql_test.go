@@ -1,51 +1,11 @@
 package grafana
 
 import (
-	"bufio"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
-
-// metric is a line of testdata/metrics.txt.
-type metric struct {
-	name, kind string
-	labels     []string
-}
-
-func readMetrics(t *testing.T) map[string]metric {
-	t.Helper()
-	f, err := os.Open("testdata/metrics.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	series := map[string]metric{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 2 || fields[0] == "#" {
-			continue
-		}
-		m := metric{name: fields[0], kind: fields[1]}
-		if len(fields) > 2 {
-			m.labels = strings.Split(fields[2], ",")
-		}
-		if m.kind != "histogram" {
-			series[m.name] = m
-			continue
-		}
-		series[m.name+"_sum"], series[m.name+"_count"] = m, m
-		m.labels = append(slices.Clone(m.labels), "le")
-		series[m.name+"_bucket"] = m
-	}
-	if err := lines.Err(); err != nil {
-		t.Fatal(err)
-	}
-	return series
-}
 
 var (
 	quoted    = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)

@@ -86,6 +86,8 @@ CREATE TABLE model_training_logs (
     job_id INTEGER NOT NULL DEFAULT 0
 );
 
+CREATE INDEX model_training_logs_verdict ON model_training_logs (verdict);
+
 CREATE TABLE models (
     id INTEGER PRIMARY KEY,
     version TEXT NOT NULL UNIQUE,

@@ -10,7 +10,6 @@ import (
 
 type metrics struct {
 	generated prometheus.Counter
-	rows      *prometheus.GaugeVec
 	seconds   *prometheus.HistogramVec
 	failures  *prometheus.CounterVec
 	badRows   prometheus.Counter
@@ -23,9 +22,6 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		generated: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "dataset_samples_generated_total", Help: "Generated rows of finished datasets.",
 		}),
-		rows: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "iacontinu_dataset_rows", Help: "Rows of the latest dataset, by source.",
-		}, source),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "iacontinu_dataset_build_seconds", Help: "Time from the first row to a finished dataset, by source.",
 			Buckets: prometheus.ExponentialBuckets(0.01, 4, 8),
@@ -46,7 +42,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.generated, m.rows, m.seconds, m.failures, m.badRows, m.rewrites} {
+	for _, c := range []prometheus.Collector{m.generated, m.seconds, m.failures, m.badRows, m.rewrites} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
 		}
@@ -61,7 +57,6 @@ func (m *metrics) built(ds ml.Dataset, took time.Duration, err error) {
 		m.failures.WithLabelValues(source).Inc()
 		return
 	}
-	m.rows.WithLabelValues(source).Set(float64(ds.Samples))
 	m.seconds.WithLabelValues(source).Observe(took.Seconds())
 	if ds.Source == ml.SourceGenerated {
 		m.generated.Add(float64(ds.Samples))

@@ -14,6 +14,18 @@ const (
 	VerdictRejected  Verdict = "rejected"
 )
 
+// RetrainFailed stands beside the verdicts where retrainings are counted by how they ended: for one that
+// came to none.
+const RetrainFailed = "failed"
+
+// RetrainRecap sums up the retrainings so far.
+type RetrainRecap struct {
+	// RejectedInARow is how many candidates were rejected since one was activated.
+	RejectedInARow int64
+	// Last is when a retraining last ended so, by its verdict or RetrainFailed.
+	Last map[string]time.Time
+}
+
 // Reasons for a retraining.
 const (
 	ReasonManual    = "manual"

@@ -125,6 +125,8 @@ func (c *check) detect(ctx context.Context, draw float64) heldBack {
 	c.measure(ctx)
 	c.measureTrends()
 	decided := c.decide(draw)
+	c.metrics.setScores(c.report.Details.Scores)
+	c.metrics.setTrends(c.report.Details.AccuracyTrend, c.report.Details.Scores, c.report.Details.ScoreTrends)
 	if ctx.Err() != nil {
 		return heldBack{}
 	}

@@ -19,7 +19,6 @@ type pinnedWindow struct {
 // measure scores the latest predictions of the active version since its activation, feature by
 // feature. Whatever is in the way of that becomes a note: a check without scores is a check too.
 func (c *check) measure(ctx context.Context) {
-	defer func() { c.metrics.setScores(c.report.Details.Scores) }()
 	if c.version.Name == "" {
 		return
 	}

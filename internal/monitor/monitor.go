@@ -48,11 +48,24 @@ func New(o Options) (*Monitor, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	ms, err := newMetrics(o.Registerer)
+	ms, err := newMetrics(o)
 	if err != nil {
 		return nil, fmt.Errorf("monitor: register metrics: %w", err)
 	}
 	return &Monitor{opt: o, metrics: ms, owed: map[ml.EventTopic]ml.Event{}}, nil
+}
+
+// Recall tells the metrics when the last check was, so that a restart does not look like a platform that
+// never checked.
+func (m *Monitor) Recall(ctx context.Context) error {
+	newest, _, err := m.opt.History.DriftHistory(ctx, 1)
+	if err != nil {
+		return fmt.Errorf("monitor: read the last check: %w", err)
+	}
+	if len(newest) > 0 {
+		m.metrics.began(newest[0].CreatedAt)
+	}
+	return nil
 }
 
 // Run checks at once and then at each tick, until ctx ends. A check that takes longer than the

@@ -11,7 +11,6 @@ import (
 // statistic over the checks.
 func (c *check) measureTrends() {
 	d := &c.report.Details
-	defer func() { c.metrics.setTrends(d.AccuracyTrend, d.ScoreTrends) }()
 	if c.version.Name == "" {
 		return
 	}

@@ -86,6 +86,7 @@ func (p *Predictor) Predict(ctx context.Context, req ml.PredictionRequest, featu
 		return ml.Prediction{}, fmt.Errorf("predict: log prediction: %w", err)
 	}
 	s.counter.Inc()
+	p.metrics.classes[out.Label].Inc()
 	return out, nil
 }
 
@@ -104,6 +105,12 @@ func (p *Predictor) PredictBatch(ctx context.Context, req ml.PredictionRequest, 
 		return nil, fmt.Errorf("predict: log batch of %d: %w", len(rows), err)
 	}
 	s.counter.Add(float64(len(out)))
+	ones := 0
+	for i := range out {
+		ones += out[i].Label
+	}
+	p.metrics.classes[0].Add(float64(len(out) - ones))
+	p.metrics.classes[1].Add(float64(ones))
 	return out, nil
 }
 

@@ -89,6 +89,8 @@ type Options struct {
 	// Track, if set, is told of each retraining that ended, and how it went step by step: in the
 	// transaction that ends it if there is a verdict, and else, with a nil tx, after it failed for good.
 	Track func(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) error
+	// Recap, if set, sums up the retrainings of all workers, for the metrics.
+	Recap func(ctx context.Context) (ml.RetrainRecap, error)
 	// AfterStep, if set, is called after each step with its name: where tests pull the plug.
 	AfterStep func(step string)
 
@@ -108,6 +110,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Track == nil {
 		o.Track = func(context.Context, *sql.Tx, ml.TrackedRun, flowrun.Run) error { return nil }
+	}
+	if o.Recap == nil {
+		o.Recap = func(context.Context) (ml.RetrainRecap, error) { return ml.RetrainRecap{}, nil }
 	}
 	if o.AfterStep == nil {
 		o.AfterStep = func(string) {}
@@ -203,6 +208,16 @@ func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, arg
 	}
 }
 
+// Recall sets the metrics that all workers' retrainings have in common.
+func (r *Retrainer) Recall(ctx context.Context) {
+	recap, err := r.options.Recap(ctx)
+	if err == nil {
+		r.metrics.remember(recap)
+	} else if ctx.Err() == nil {
+		r.options.Logger.WarnContext(ctx, "the metrics do not know the latest retrainings", "error", err)
+	}
+}
+
 // Failed tells people that a retraining ended without a verdict. rec took down its last attempt; nil if
 // nothing is known of that.
 func (r *Retrainer) Failed(ctx context.Context, jobID int64, args ml.RetrainArgs, rec *flowrun.Recorder, cause error) error {
@@ -211,6 +226,7 @@ func (r *Retrainer) Failed(ctx context.Context, jobID int64, args ml.RetrainArgs
 	if run.Started.IsZero() {
 		run.Started = run.Ended
 	}
+	r.metrics.ended.WithLabelValues(ml.RetrainFailed).Observe(run.Ended.Sub(run.Started).Seconds())
 	return errors.Join(
 		r.options.Messenger.EnqueueNotify(ctx, failedEvent(jobID, args, cause, r.options.Clock())),
 		r.options.Track(ctx, nil, run, flow),

@@ -12,15 +12,17 @@ import (
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/apiserver"
 	"iacontinu/internal/auth"
+	"iacontinu/internal/kpi"
 	"iacontinu/internal/predict"
 )
 
-// API is the REST API with what it needs beside it: the follower that keeps its model current and
-// the one that keeps its revoked tokens current.
+// API is the REST API with what it needs beside it: the follower that keeps its model current, the one
+// that keeps its revoked tokens current, and the one that keeps the figures for dashboards current.
 type API struct {
 	server   *apiserver.Server
 	follower *predict.Follower
 	accounts *auth.Service
+	figures  *kpi.Refresher
 }
 
 // NewAPI opens the API and binds its port; Run serves. The first accounts of an empty folder are
@@ -41,6 +43,10 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		return nil, err
 	}
 	follower, err := predict.NewFollower(predictor, predict.FollowerOptions{Versions: p.Store, Load: p.loadArtifact, Logger: p.Log})
+	if err != nil {
+		return nil, err
+	}
+	figures, err := kpi.New(kpi.Options{Read: p.figures, Registerer: p.Registry, Logger: p.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +81,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 	if err := follower.Sync(ctx); err != nil {
 		p.Log.WarnContext(ctx, "no model serves yet", "error", err)
 	}
-	return &API{server: server, follower: follower, accounts: accounts}, nil
+	return &API{server: server, follower: follower, accounts: accounts, figures: figures}, nil
 }
 
 // URL is where the API is reached from this machine.
@@ -86,7 +92,7 @@ func (a *API) Close() error { return a.server.Close() }
 
 // Run serves until ctx ends.
 func (a *API) Run(ctx context.Context) error {
-	return runAll(ctx, a.server, a.follower, a.accounts)
+	return runAll(ctx, a.server, a.follower, a.accounts, a.figures)
 }
 
 // guardPublicPasswords keeps the accounts of the demonstration on the machine that they were made on: in

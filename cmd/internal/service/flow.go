@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -26,20 +27,38 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 		return nil, err
 	}
 	o := p.monitoring(c, client)
-	if server == nil {
-		return monitor.New(o)
+	if server != nil {
+		o.Ended = p.oweFlowRun
 	}
-	return p.scheduled(c, server, o)
+	checks, err := monitor.New(o)
+	if err != nil {
+		return nil, err
+	}
+	f := &flow{log: p.Log, checks: checks, runs: checks}
+	if server != nil {
+		f.runs, err = p.scheduled(c, server, checks)
+	}
+	return f, err
+}
+
+// flow is the periodic check with who says when to check: the clock, or a server.
+type flow struct {
+	log    *slog.Logger
+	checks *monitor.Monitor
+	runs   Part
+}
+
+// Run checks until ctx ends.
+func (f *flow) Run(ctx context.Context) error {
+	if err := f.checks.Recall(ctx); err != nil {
+		f.log.WarnContext(ctx, "the metrics do not know the last check until the next one", "error", err)
+	}
+	return f.runs.Run(ctx)
 }
 
 // scheduled is the check as Prefect asks for it. While Prefect is away it ticks by itself, and what it
 // did is told later.
-func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, o monitor.Options) (Part, error) {
-	o.Ended = p.oweFlowRun
-	m, err := monitor.New(o)
-	if err != nil {
-		return nil, err
-	}
+func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.Monitor) (Part, error) {
 	return prefect.NewRunner(prefect.RunnerOptions{
 		Client: server, Flow: monitor.FlowName, Interval: time.Duration(c.Interval), Identity: p.member.ID(), Alive: p.alive,
 		Check: func(ctx context.Context, r prefect.Request, rec *flowrun.Recorder) error {

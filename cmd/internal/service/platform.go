@@ -27,7 +27,7 @@ import (
 type Platform struct {
 	Folder   Folder
 	Log      *slog.Logger
-	Registry *prometheus.Registry
+	Registry registry
 	Store    *store.Store
 	Queue    *queue.Queue
 	Datasets *datasets.Datasets
@@ -36,11 +36,21 @@ type Platform struct {
 	stack    boot.Stack
 }
 
+// registry takes the metrics of a process and tells them.
+type registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
 // Open opens the folder for a process of that name, making what is missing. Several processes may do
 // so on an empty folder at the same moment.
-func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (_ *Platform, err error) {
+func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (*Platform, error) {
+	return open(ctx, f, process, log, prometheus.NewRegistry())
+}
+
+func open(ctx context.Context, f Folder, process string, log *slog.Logger, reg registry) (_ *Platform, err error) {
 	// Each line that is logged for a request carries its id, whichever package logs it.
-	p := &Platform{Folder: f, Log: slog.New(apiserver.LogRequestID(log.Handler()))}
+	p := &Platform{Folder: f, Log: slog.New(apiserver.LogRequestID(log.Handler())), Registry: reg}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, p.Close())
@@ -57,7 +67,7 @@ func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (_ *P
 		return nil, fmt.Errorf("join the processes on %s: %w", f.DataDir(), err)
 	}
 	p.stack.OnStop("presence", p.member.Close)
-	if p.Registry, err = boot.NewRegistry(process, f.Environment, f.DataDir()); err != nil {
+	if err := boot.RegisterBasics(reg, process, f.Environment, f.DataDir()); err != nil {
 		return nil, fmt.Errorf("make the metrics registry: %w", err)
 	}
 	if err := p.openStore(ctx); err != nil {

@@ -62,6 +62,7 @@ func (p *Platform) retraining(c WorkerSettings) retrain.Options {
 		KeepVersions:   c.KeepVersions,
 		KeepDatasets:   c.KeepDatasets,
 		Logger:         p.Log,
+		Recap:          p.recap,
 		Registerer:     p.Registry,
 	}
 }
@@ -104,6 +105,13 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("BOOTSTRAP: %w", err)
 		}
 	}
+	return runAll(ctx, works{w}, remembers{w})
+}
+
+// works does the jobs.
+type works struct{ *Worker }
+
+func (w works) Run(ctx context.Context) error {
 	return w.platform.Queue.Work(ctx, queue.Handlers{
 		Retrain:       w.retrain,
 		RetrainFailed: w.retrainFailed,
@@ -112,6 +120,25 @@ func (w *Worker) Run(ctx context.Context) error {
 		Owed:          w.platform.Store.Owed,
 		Sweep:         w.sweep,
 	})
+}
+
+// recallEvery is how often the metrics look for the retrainings of other workers.
+const recallEvery = 15 * time.Second
+
+// remembers keeps the metrics of all workers' retrainings current.
+type remembers struct{ *Worker }
+
+func (w remembers) Run(ctx context.Context) error {
+	tick := time.NewTicker(recallEvery)
+	defer tick.Stop()
+	for {
+		w.retrainer.Recall(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // firstVersion asks for a first version if none can serve: on an empty folder, or on one of the
@@ -136,6 +163,7 @@ func (w *Worker) firstVersion(ctx context.Context) error {
 func (w *Worker) retrain(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error {
 	rec, hide := w.trackers.show(ctx, jobID, args)
 	defer hide()
+	defer w.retrainer.Recall(ctx)
 	return w.retrainer.Run(ctx, jobID, created, args, rec)
 }
 
