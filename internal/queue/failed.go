@@ -12,7 +12,8 @@ import (
 // failedSQL counts the retrainings that failed for good. A job that somebody called off is cancelled too,
 // and has no failure.
 const failedSQL = `SELECT COUNT(*), MAX(unixepoch(finalized_at, 'subsec')) FROM river_job
-	WHERE state IN ('cancelled', 'discarded') AND finalized_at >= ? AND kind = ? AND json_array_length(errors) > 0`
+	WHERE state IN ('cancelled', 'discarded') AND finalized_at >= ? AND kind = ?
+		AND (state = 'discarded' OR json_array_length(errors) > 0)`
 
 // FailedRetrains tells how many retrainings failed for good since a time, and when the last one did. They are
 // known for a week.

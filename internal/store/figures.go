@@ -24,7 +24,7 @@ const (
 	activeUsers = "SELECT COUNT(*) FROM users WHERE last_login >= @since OR EXISTS" +
 		" (SELECT 1 FROM prediction_logs WHERE user_id = users.id AND prediction_logs.id >= @first)"
 	usersByRole    = "SELECT CASE role WHEN 'admin' THEN role ELSE 'user' END, COUNT(*) FROM users WHERE is_active GROUP BY 1" // any other role means user
-	retrainsSince  = "SELECT verdict, COUNT(*) FROM model_training_logs WHERE id >= ? GROUP BY verdict"
+	retrainsSince  = "SELECT verdict, COUNT(*) FROM model_training_logs NOT INDEXED WHERE id >= ? GROUP BY verdict"
 	datasetsReady  = "SELECT source, COUNT(*) FROM datasets WHERE state = 'ready' GROUP BY source"
 	newestDataset  = "SELECT samples_count, class0_count, class1_count FROM datasets WHERE state = 'ready' AND source = ? ORDER BY generation_id DESC LIMIT 1"
 	rejectedInARow = "SELECT COUNT(*) FROM model_training_logs WHERE verdict = 'rejected' AND id >" +
@@ -95,8 +95,8 @@ func (s *Store) since(ctx context.Context, maxID, next string, at time.Time) (fi
 	if err := s.reader.QueryRowContext(ctx, maxID).Scan(&last); err != nil {
 		return 0, 0, err
 	}
-	at = at.Truncate(time.Second)
-	low, high := int64(1), last+1 // low..high holds the answer
+	at, first = at.Truncate(time.Second), last+1
+	low, high := int64(1), last+1 // the first row's id, or a gap before it, is between them
 	for low < high {
 		middle := low + (high-low)/2
 		var id int64
@@ -107,10 +107,10 @@ func (s *Store) since(ctx context.Context, maxID, next string, at time.Time) (fi
 		if created.Before(at) {
 			low = id + 1
 		} else {
-			high = middle
+			high, first = middle, id
 		}
 	}
-	return low, last, nil
+	return first, last, nil
 }
 
 // checksAround is how many checks before and after the end of a retraining are looked at for the one

@@ -7,39 +7,50 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Admin is the listener of a process that has no API of its own: /metrics and /healthz, and pprof
-// for requests from the same machine.
+// Admin is the listener for those who look after a process: /metrics and /healthz for everybody who
+// reaches it, and the profiles of pprof for requests from the same machine and for administrators.
 type Admin struct {
 	listener net.Listener
 	server   *http.Server
 }
 
-// NewAdmin binds the listener; setting is the name of the port's setting for errors. health says
-// whether the process is well.
-func NewAdmin(ctx context.Context, setting, addr string, gatherer prometheus.Gatherer, health func(context.Context) error) (*Admin, error) {
+// AdminOptions say what the listener tells. All are required.
+type AdminOptions struct {
+	Setting  string // the name of the port's setting, for errors
+	Addr     string
+	Gatherer prometheus.Gatherer
+	// Health says whether the process is well.
+	Health func(context.Context) error
+	// Administrator returns nil for a token of an administrator.
+	Administrator func(ctx context.Context, token string) error
+}
+
+// NewAdmin binds the listener.
+func NewAdmin(ctx context.Context, o AdminOptions) (*Admin, error) {
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", addr)
+	l, err := lc.Listen(ctx, "tcp", o.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", setting, err)
+		return nil, fmt.Errorf("%s: %w", o.Setting, err)
 	}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{EnableOpenMetrics: true}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		if err := health(r.Context()); err != nil {
+		if err := o.Health(r.Context()); err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
 	})
-	mux.Handle("GET /debug/pprof/", loopbackOnly(pprof.Index))
-	mux.Handle("GET /debug/pprof/profile", loopbackOnly(pprof.Profile))
-	mux.Handle("GET /debug/pprof/trace", loopbackOnly(pprof.Trace))
+	mux.Handle("GET /debug/pprof/", o.guarded(pprof.Index))
+	mux.Handle("GET /debug/pprof/profile", o.guarded(pprof.Profile))
+	mux.Handle("GET /debug/pprof/trace", o.guarded(pprof.Trace))
 	return &Admin{listener: l, server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}, nil
 }
 
@@ -65,13 +76,35 @@ func (a *Admin) Run(ctx context.Context) error {
 	return nil
 }
 
-func loopbackOnly(h http.HandlerFunc) http.Handler {
+// guarded lets a request from the same machine in, and one with an administrator's token from anywhere. What
+// a proxy on this machine passes on comes from elsewhere.
+func (o AdminOptions) guarded(h http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-			http.Error(w, "profiles are for requests from the same machine", http.StatusForbidden)
+		if local(r) {
+			h(w, r)
+			return
+		}
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			http.Error(w, "profiles are for requests from the same machine, or with the token of an administrator", http.StatusUnauthorized)
+			return
+		}
+		if err := o.Administrator(r.Context(), token); err != nil {
+			http.Error(w, "profiles are for administrators: "+err.Error(), http.StatusForbidden)
 			return
 		}
 		h(w, r)
 	})
+}
+
+func local(r *http.Request) bool {
+	for _, header := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip"} {
+		if r.Header.Get(header) != "" {
+			return false
+		}
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
 }

@@ -187,6 +187,12 @@ func Masked(config any) []string {
 			case name == "":
 			case f.Tag.Get("secret") == "true" && !v.Field(i).IsZero():
 				out = append(out, name+"=(set)")
+			case f.Type.Kind() == reflect.Pointer: // a setting that may be absent
+				value := ""
+				if !v.Field(i).IsNil() {
+					value = fmt.Sprint(v.Field(i).Elem().Interface())
+				}
+				out = append(out, name+"="+value)
 			default:
 				out = append(out, fmt.Sprintf("%s=%v", name, v.Field(i).Interface()))
 			}

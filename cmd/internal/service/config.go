@@ -177,14 +177,21 @@ func (f FlowSettings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// AdminHost is where the processes without an API listen for scrapes.
+// AdminHost is where admin listeners listen.
 type AdminHost struct {
-	Host string `env:"ADMIN_HOST" envDefault:"127.0.0.1" help:"address of the admin listener (/metrics, /healthz)"`
+	Host string `env:"ADMIN_HOST" envDefault:"127.0.0.1" help:"address of the admin listener (/metrics, /healthz, /debug/pprof/)"`
+}
+
+// OptionalAdmin is the admin listener of a process that has an API.
+type OptionalAdmin struct {
+	Port *Port `env:"ADMIN_PORT" help:"port of an admin listener beside the API, for profiles; 0 picks a free one, empty: none"`
+	AdminHost
 }
 
 // APIConfig is the configuration of cmd/api.
 type APIConfig struct {
 	APISettings
+	Admin OptionalAdmin
 	Folder
 }
 
@@ -243,6 +250,7 @@ type UpConfig struct {
 	TrackingURI string `env:"MLFLOW_TRACKING_URI" help:"MLflow server that is told of each retraining; empty: none"`
 	MLflowSettings
 	PrefectSettings
+	Admin OptionalAdmin
 	Folder
 }
 

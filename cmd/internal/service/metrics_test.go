@@ -221,7 +221,7 @@ func kindOf(m *dto.Metric) (kind string, native bool) {
 var descText = regexp.MustCompile(`^Desc\{fqName: ("(?:[^"\\]|\\.)*"), help: ("(?:[^"\\]|\\.)*"),(?: unit: "[^"]*",)? constLabels: \{(.*)\}, variableLabels: \{(.*)\}\}$`)
 
 // readDesc reads a description, which tells its parts by its text alone.
-func readDesc(t *testing.T, d *prometheus.Desc) docs.Metric {
+func readDesc(t testing.TB, d *prometheus.Desc) docs.Metric {
 	t.Helper()
 	parts := descText.FindStringSubmatch(d.String())
 	if parts == nil {

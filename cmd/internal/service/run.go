@@ -37,8 +37,12 @@ func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
+		work, err := withOptionalAdmin(ctx, p, c.Admin, api)
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
 		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs")
-		return api.Run(ctx)
+		return runAll(ctx, work...)
 	})
 }
 
@@ -99,9 +103,13 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url str
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
+		work, err := withOptionalAdmin(ctx, p, c.Admin, api, worker, flow)
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
 		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs", "detector", c.Detector, "interval", c.Interval.String())
 		ready(api.URL())
-		return runAll(ctx, api, worker, flow)
+		return runAll(ctx, work...)
 	})
 	return errors.Join(err, only.Close())
 }
@@ -125,12 +133,52 @@ func onFolder(ctx context.Context, f Folder, process string, log *slog.Logger, r
 
 // withAdmin runs a process that has no API of its own beside its admin listener.
 func withAdmin(ctx context.Context, p *Platform, setting string, host AdminHost, port Port, work Part) error {
-	admin, err := boot.NewAdmin(ctx, setting, hostPort(host.Host, port), p.Registry, p.Store.Ping)
+	admin, err := p.admin(ctx, setting, host, port)
 	if err != nil {
 		return err
 	}
 	p.Log.InfoContext(ctx, "ready", "admin", "http://"+admin.Addr().String())
 	return runAll(ctx, admin, work)
+}
+
+// withOptionalAdmin adds an admin listener to a process with an API if one is asked for.
+func withOptionalAdmin(ctx context.Context, p *Platform, c OptionalAdmin, work ...Part) ([]Part, error) {
+	if c.Port == nil {
+		return work, nil
+	}
+	admin, err := p.admin(ctx, "ADMIN_PORT", c.AdminHost, *c.Port)
+	if err != nil {
+		return nil, err
+	}
+	p.Log.InfoContext(ctx, "admin listener", "admin", "http://"+admin.Addr().String())
+	return append(work, admin), nil
+}
+
+func (p *Platform) admin(ctx context.Context, setting string, host AdminHost, port Port) (*boot.Admin, error) {
+	return boot.NewAdmin(ctx, boot.AdminOptions{
+		Setting: setting, Addr: hostPort(host.Host, port), Gatherer: p.Registry, Health: p.Store.Ping, Administrator: p.administrator,
+	})
+}
+
+// administrator checks a token against all that is known of it now: it is asked for seldom, and not every
+// process follows the revocations.
+func (p *Platform) administrator(ctx context.Context, token string) error {
+	accounts, err := p.Accounts(ctx)
+	if err != nil {
+		p.Log.ErrorContext(ctx, "a token can't be checked", "error", err)
+		return errors.New("the token can't be checked now")
+	}
+	who, err := accounts.Verify(ctx, token)
+	switch {
+	case ml.CodeOf(err) == ml.CodeUnauthorized:
+		return err
+	case err != nil:
+		p.Log.ErrorContext(ctx, "a token can't be checked", "error", err)
+		return errors.New("the token can't be checked now")
+	case who.Role != ml.RoleAdmin:
+		return errors.New("the token is not an administrator's")
+	}
+	return nil
 }
 
 // CheckAPI asks the running API whether it is well.

@@ -1,0 +1,75 @@
+package service
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// bounds are how many values the labels of docs/metrics.md take at most; those of words of the code take
+// fewer than five.
+var bounds = map[string]int{"endpoint": 60, "status_code": 4, "model_version": 10, "feature": 100, "statistic": 3, "operation": 20, "method": 1, "class": 2}
+
+// BenchmarkScrape is a scrape of `iacontinu up` with each metric at the bound of its labels.
+func BenchmarkScrape(b *testing.B) {
+	reg := &recorder{Registry: prometheus.NewRegistry()}
+	wire(b, "up", reg)
+	for _, c := range reg.collectors {
+		fill(b, c)
+	}
+	handler := promhttp.HandlerFor(reg, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	for name, accept := range map[string]string{
+		"text":     "text/plain;version=0.0.4",
+		"protobuf": "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited",
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			r.Header.Set("Accept", accept)
+			for b.Loop() {
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+				if w.Code != http.StatusOK {
+					b.Fatalf("%d %s", w.Code, w.Body)
+				}
+				b.ReportMetric(float64(w.Body.Len())/1e3, "kB")
+			}
+		})
+	}
+}
+
+// fill gives a vector a child for each combination of the values of its labels.
+func fill(tb testing.TB, c prometheus.Collector) {
+	tb.Helper()
+	described := make(chan *prometheus.Desc, 1000)
+	c.Describe(described)
+	combinations := [][]string{nil}
+	for _, label := range readDesc(tb, <-described).Labels {
+		n := bounds[label]
+		if n == 0 {
+			n = 5
+		}
+		var longer [][]string
+		for _, values := range combinations {
+			for i := range n {
+				longer = append(longer, append(append([]string{}, values...), label+strconv.Itoa(i)))
+			}
+		}
+		combinations = longer
+	}
+	for _, values := range combinations {
+		switch v := c.(type) {
+		case *prometheus.CounterVec:
+			v.WithLabelValues(values...).Inc()
+		case *prometheus.GaugeVec:
+			v.WithLabelValues(values...).Set(1)
+		case *prometheus.HistogramVec:
+			for x := 1e-4; x < 10; x *= 1.3 {
+				v.WithLabelValues(values...).Observe(x)
+			}
+		}
+	}
+}
