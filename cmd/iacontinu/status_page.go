@@ -184,7 +184,8 @@ func (s state) requestLines() []string {
 	if r.predicted > 0 {
 		lines = append(lines, fmt.Sprintf("%.0f to /predict, half of them within %s, 99 %% within %s", r.predicted, r.half, r.slow99))
 	}
-	return lines
+	return append(lines, fmt.Sprintf("in a day %.0f predictions are on record, of %.0f users",
+		s.total("iacontinu_business_predictions_day", nil), s.total("iacontinu_business_active_users_day", nil)))
 }
 
 func (s state) hostLines() []string {
