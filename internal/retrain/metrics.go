@@ -50,8 +50,15 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Name: "iacontinu_retention_removed_total", Help: "What the retention removed: version, dataset or folder.",
 		}, []string{"what"}),
 	}
+	// A rate needs the zero before the one.
 	for _, verdict := range []string{string(ml.VerdictActivated), string(ml.VerdictRejected), ml.RetrainFailed} {
-		m.ended.WithLabelValues(verdict) // a rate needs the zero before the one
+		m.ended.WithLabelValues(verdict)
+	}
+	for _, reason := range []string{ml.ReasonManual, ml.ReasonBootstrap, ml.ReasonDrift, ml.ReasonThreshold, ml.ReasonForced} {
+		m.retrains.WithLabelValues(reason)
+	}
+	for _, what := range []string{"version", "dataset", "folder"} {
+		m.removed.WithLabelValues(what)
 	}
 	if r == nil {
 		return m, nil
