@@ -156,9 +156,13 @@ func TestStrangersMakeNoSeries(t *testing.T) {
 		for i := range 100 {
 			mark := fmt.Sprintf("stranger%d-%d", round, i)
 			for _, r := range [][2]string{
-				{http.MethodGet, "/" + mark}, {http.MethodGet, "/jobs/" + mark}, {http.MethodPost, "/models/" + mark + "/activate"},
-				{"PURGE" + strings.ToUpper(mark[:8]) + strconv.Itoa(i), "/predict"}, {http.MethodPost, "/predict?v=" + mark},
-				{http.MethodDelete, "/datasets/%22%7D%0A" + mark}, {"M" + strconv.Itoa(i), "/%ff%00/" + mark},
+				{http.MethodGet, "/" + mark},
+				{http.MethodGet, "/jobs/" + mark},
+				{http.MethodPost, "/models/" + mark + "/activate"},
+				{"PURGE" + strings.ToUpper(mark[:8]) + strconv.Itoa(i), "/predict"},
+				{http.MethodPost, "/predict?v=" + mark},
+				{http.MethodDelete, "/datasets/%22%7D%0A" + mark},
+				{"M" + strconv.Itoa(i), "/%ff%00/" + mark},
 			} {
 				req, err := http.NewRequestWithContext(t.Context(), r[0], p.url+r[1], strings.NewReader(`{"features":[1,2],"model_version":"`+mark+`"}`))
 				if err != nil {
