@@ -52,6 +52,7 @@ func commands() []command {
 		{"predict", "VALUE... | NAME=VALUE...", "ask the running platform for one prediction", predict, client},
 		{"status", "", "show on one page how the running platform is; exit code 1 if something needs a look", status, client},
 		{"backup", "DIR", "copy database, artifacts and datasets into a new folder, while it runs", backup, folder},
+		{"kuma provision", "", "set Uptime Kuma up: account, monitors, Discord, status page and the key for Prometheus; again, it changes nothing", kumaProvision, &service.KumaConfig{}},
 		{"restore", "DIR", "copy a backup to where the settings say, if nothing is there", restore, folder},
 	}
 }

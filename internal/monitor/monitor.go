@@ -193,6 +193,7 @@ func (m *Monitor) makeCheck(ctx context.Context, r Request) (ml.DriftReport, err
 		return ml.DriftReport{}, fmt.Errorf("monitor: slot %d: %w", r.Slot, err)
 	}
 	c.finish(ctx, m.opt.Clock().Sub(started))
+	m.opt.Checked(c.report)
 	return c.report, errors.Join(c.errs...)
 }
 

@@ -109,6 +109,9 @@ type Options struct {
 
 	// Ended is handed the record of each check that Run made; nil means that nobody wants it.
 	Ended func(ctx context.Context, run flowrun.Run) error
+	// Checked is called after each check that was made, and must not wait for anything; nil means that
+	// nobody wants it.
+	Checked func(r ml.DriftReport)
 	// Random draws from [0, 1); nil means a generator seeded by the operating system.
 	Random func() float64
 	// Clock tells the time; nil means time.Now.
@@ -132,6 +135,9 @@ func (o Options) withDefaults() Options {
 	o.RetryDelay = cmp.Or(o.RetryDelay, DefaultRetryDelay)
 	if o.Ended == nil {
 		o.Ended = func(context.Context, flowrun.Run) error { return nil }
+	}
+	if o.Checked == nil {
+		o.Checked = func(ml.DriftReport) {}
 	}
 	if o.Random == nil {
 		o.Random = rand.Float64

@@ -91,11 +91,17 @@ func (w WorkerSettings) Validate() error {
 	}
 	if w.DiscordURL != "" {
 		// The URL holds a secret: the error must not repeat it.
-		if u, err := url.Parse(w.DiscordURL); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		if !isWebURL(w.DiscordURL) {
 			errs = append(errs, errors.New("DISCORD_WEBHOOK_URL: is not an http(s) URL"))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// isWebURL reports whether a text is an http or https URL.
+func isWebURL(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // MLflowSettings are how the tracking server is spoken to. Their names are those of MLflow's own client.
@@ -163,6 +169,7 @@ type FlowSettings struct {
 	Interval Duration `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s"`
 	Detector string   `env:"DRIFT_DETECTOR" envDefault:"random" help:"random: a draw below 0.5 is drift, as documented; statistical: measured on the latest predictions"`
 	Cooldown Duration `env:"RETRAIN_COOLDOWN" envDefault:"10m" help:"statistical only: least time between two retrainings for drift"`
+	PushURL  string   `env:"KUMA_PUSH_URL" secret:"true" help:"address of Uptime Kuma's push monitor that is told of each check, such as http://localhost:3001/api/push/TOKEN; empty: none"`
 }
 
 // Validate implements the check of boot.Load.
@@ -173,6 +180,9 @@ func (f FlowSettings) Validate() error {
 	}
 	if f.Interval < Duration(time.Second) {
 		errs = append(errs, fmt.Errorf("MONITORING_INTERVAL: %s is less than 1s", f.Interval))
+	}
+	if f.PushURL != "" && !isWebURL(f.PushURL) { // it holds a secret: the error must not repeat it
+		errs = append(errs, errors.New("KUMA_PUSH_URL: is not an http(s) URL such as http://localhost:3001/api/push/TOKEN"))
 	}
 	return errors.Join(errs...)
 }

@@ -13,6 +13,7 @@ import (
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/flowrun"
+	"iacontinu/internal/kuma"
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/monitor"
@@ -30,6 +31,15 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 	if server != nil {
 		o.Ended = p.oweFlowRun
 	}
+	var pusher *kuma.Pusher
+	if c.PushURL != "" {
+		if pusher, err = kuma.NewPusher(kuma.PusherOptions{URL: c.PushURL, Logger: p.Log, Registerer: p.Registry}); err != nil {
+			return nil, fmt.Errorf("KUMA_PUSH_URL: %w", err)
+		}
+		o.Checked = func(r ml.DriftReport) {
+			pusher.Push(heartbeat(r), time.Duration(r.Details.Duration*float64(time.Second)))
+		}
+	}
 	checks, err := monitor.New(o)
 	if err != nil {
 		return nil, err
@@ -37,6 +47,9 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 	f := &flow{log: p.Log, checks: checks, runs: checks}
 	if server != nil {
 		f.runs, err = p.scheduled(c, server, checks)
+	}
+	if pusher != nil {
+		f.runs = parts{f.runs, pusher}
 	}
 	return f, err
 }

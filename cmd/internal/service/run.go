@@ -30,6 +30,12 @@ func runAll(ctx context.Context, parts ...Part) error {
 	return group.Wait()
 }
 
+// parts are several that run as one.
+type parts []Part
+
+// Run implements Part.
+func (p parts) Run(ctx context.Context) error { return runAll(ctx, p...) }
+
 // RunAPI is the process of cmd/api.
 func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 	return onFolder(ctx, c.Folder, "api", log, func(ctx context.Context, p *Platform) error {
