@@ -58,7 +58,7 @@ tracking: ## tests against real MLflow and Prefect; needs python3-venv, postgres
 	@deploy/servers/tracking build/tracking
 
 .PHONY: monitoring
-monitoring: ## tests against real Prometheus and Alertmanager; needs prometheus and prometheus-alertmanager
+monitoring: ## tests against real Prometheus, Alertmanager and Uptime Kuma; needs prometheus, prometheus-alertmanager, npm, libsqlite3-dev and chromium
 	@deploy/servers/monitoring build/monitoring
 
 .PHONY: check
