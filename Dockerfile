@@ -20,7 +20,8 @@ COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certifica
 COPY --from=build /out/ /app/
 WORKDIR /app
 # A new volume takes over the owner of these folders.
-RUN install -d -o 10001 -g 10001 -m 0750 /app/data /app/models /app/logs
+RUN install -d -o 10001 -g 10001 -m 0750 /app/data /app/models /app/logs && \
+    install -d -o 65534 -g 65534 -m 0700 /app/kuma
 USER 10001:10001
 VOLUME ["/app/data", "/app/models", "/app/logs"]
 EXPOSE 8000 8002 8003

@@ -30,7 +30,12 @@ type service struct {
 	Volumes     []string
 	Networks    []string
 	Restart     string
-	DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+	DependsOn   map[string]struct {
+		Condition string
+		Required  *bool
+	} `yaml:"depends_on"`
+	User        string
+	Profiles    []string
 	Healthcheck struct{ Test []string }
 }
 
@@ -64,6 +69,8 @@ func TestComposePublishesTheDocumentedPorts(t *testing.T) {
 		"worker":            {"127.0.0.1:8003:8003"},
 		"prometheus":        {"127.0.0.1:9090:9090"},
 		"grafana":           {"127.0.0.1:3000:3000"},
+		"uptime-kuma":       {"127.0.0.1:3001:3001"},
+		"kuma-provision":    nil,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -76,7 +83,11 @@ func TestComposeServicesAreComplete(t *testing.T) {
 	t.Parallel()
 	c := readCompose(t)
 	for name, s := range c.Services {
-		if s.Restart != "unless-stopped" || len(s.Healthcheck.Test) < 2 || len(s.Networks) == 0 {
+		if s.Restart == "no" { // it ends
+			if len(s.Networks) == 0 || !awaited(c, name) {
+				t.Errorf("%s: networks %q; somebody has to wait for its end, or up --wait takes that for a failure", name, s.Networks)
+			}
+		} else if s.Restart != "unless-stopped" || len(s.Healthcheck.Test) < 2 || len(s.Networks) == 0 {
 			t.Errorf("%s: restart %q, health check %q, networks %q", name, s.Restart, s.Healthcheck.Test, s.Networks)
 		}
 		if ours := strings.HasPrefix(s.Image, "iacontinu:"); !ours && !version.MatchString(s.Image) {
@@ -94,6 +105,16 @@ func TestComposeServicesAreComplete(t *testing.T) {
 		}
 		checkVolumes(t, c, name, s)
 	}
+}
+
+// awaited reports whether a service waits for the end of that one.
+func awaited(c compose, name string) bool {
+	for _, s := range c.Services {
+		if s.DependsOn[name].Condition == "service_completed_successfully" {
+			return true
+		}
+	}
+	return false
 }
 
 func checkVolumes(t *testing.T, c compose, name string, s service) {
@@ -176,7 +197,7 @@ func TestProductionAsksForSecrets(t *testing.T) {
 			t.Errorf("%s is no service of docker-compose.yml", name)
 		}
 		for key, value := range s.Environment {
-			if secret := strings.HasSuffix(key, "_KEY") || strings.HasSuffix(key, "_PASSWORD"); secret && !strings.Contains(value, ":?") {
+			if secret := regexp.MustCompile(`_(KEY|PASSWORD|TOKEN)$`).MatchString(key); secret && !strings.Contains(value, ":?") {
 				t.Errorf("%s: %s=%s has a default", name, key, value)
 			}
 		}

@@ -55,8 +55,10 @@ type Monitor struct {
 	PushToken string
 	// Interval is the time between two looks, or the longest time without a push.
 	Interval time.Duration
-	// Retries is how many more looks it takes, 20 s apart, until a thing counts as down.
-	Retries int
+	// Retries is how many more looks it takes until a thing counts as down, and RetryInterval the time
+	// between them, 20 s if zero.
+	Retries       int
+	RetryInterval time.Duration
 }
 
 // ValidToken reports whether a push monitor may have that token.
@@ -106,8 +108,8 @@ func (m Monitor) validate() error {
 		return wrong("a name and a group are required")
 	case m.Interval < MinInterval || m.Interval > MaxInterval:
 		return wrong("the interval %s is not from %s to %s", m.Interval, MinInterval, MaxInterval)
-	case m.Retries < 0:
-		return wrong("%d retries", m.Retries)
+	case m.Retries < 0 || m.RetryInterval != 0 && (m.RetryInterval < MinInterval || m.RetryInterval > MaxInterval):
+		return wrong("%d retries, %s apart", m.Retries, m.RetryInterval)
 	case m.PushToken == "" && !ValidAddress(m.URL):
 		return wrong("the address is none of http://..., https://... and tcp://HOST:PORT")
 	case m.PushToken != "" && !ValidToken(m.PushToken):

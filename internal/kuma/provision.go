@@ -1,6 +1,7 @@
 package kuma
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,8 +21,6 @@ const (
 	PageTitle        = "IA Continu"
 	KeyName          = "prometheus"
 )
-
-const retryInterval = MinInterval
 
 // Report is what Provision did.
 type Report struct {
@@ -150,7 +149,7 @@ func (p *provisioning) monitor(ctx context.Context, m Monitor) error {
 // fields are those of a monitor that matter here, as JSON has them.
 func (p *provisioning) fields(m Monitor) record {
 	f := record{
-		"name": m.Name, "interval": seconds(m.Interval), "retryInterval": seconds(retryInterval),
+		"name": m.Name, "interval": seconds(m.Interval), "retryInterval": seconds(cmp.Or(m.RetryInterval, MinInterval)),
 		"maxretries": float64(m.Retries), "notificationIDList": map[string]any{},
 	}
 	if p.discord != 0 {

@@ -113,10 +113,17 @@ func (c KumaConfig) monitors() []kuma.Monitor {
 	if c.PushToken == "" {
 		return all
 	}
-	// One check may be missed, and one may wait for a retraining.
-	patience := min(max(2*time.Duration(c.Checks)+monitor.DefaultRetrainTimeout, kuma.MinInterval), kuma.MaxInterval)
-	return append(all, kuma.Monitor{Group: platformGroup, Name: checkMonitor, PushToken: c.PushToken, Interval: patience})
+	// A check may wait for a retraining, and one may be missed. Uptime Kuma's first look comes before the
+	// first push: without a retry it would raise an alarm at once.
+	return append(all, kuma.Monitor{
+		Group: platformGroup, Name: checkMonitor, PushToken: c.PushToken,
+		Interval: bounded(time.Duration(c.Checks) + monitor.DefaultRetrainTimeout),
+		Retries:  1, RetryInterval: bounded(2 * time.Duration(c.Checks)),
+	})
 }
+
+// bounded is a time as Uptime Kuma takes it.
+func bounded(d time.Duration) time.Duration { return min(max(d, kuma.MinInterval), kuma.MaxInterval) }
 
 // heartbeat is what Uptime Kuma is told of a check.
 func heartbeat(r ml.DriftReport) string {

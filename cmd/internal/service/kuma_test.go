@@ -26,7 +26,7 @@ func TestKumaConfig(t *testing.T) {
 		{Group: "Platform", Name: "API", URL: "http://app:8000/health", JSONPath: "status", Expected: "ok", Interval: 30 * time.Second, Retries: 2},
 		{Group: "Platform", Name: "Worker", URL: "http://worker:8003/healthz", Interval: 30 * time.Second, Retries: 2},
 		{Group: "Services", Name: "Database", URL: "tcp://postgres:5432", Interval: 30 * time.Second, Retries: 2},
-		{Group: "Platform", Name: "periodic_check", PushToken: "0123456789abcdef", Interval: 210 * time.Second},
+		{Group: "Platform", Name: "periodic_check", PushToken: "0123456789abcdef", Interval: 150 * time.Second, Retries: 1, RetryInterval: 2 * time.Minute},
 	}
 	if diff := cmp.Diff(want, c.monitors()); diff != "" {
 		t.Error(diff)

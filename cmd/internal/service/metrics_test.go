@@ -126,7 +126,7 @@ func wire(tb testing.TB, process string, reg registry) *Platform {
 		}
 	}
 	if all || process == "flow" {
-		if _, err := NewFlow(p, FlowSettings{Interval: Duration(30e9), Detector: "random"}, server, "http://127.0.0.1:1"); err != nil {
+		if _, err := NewFlow(p, FlowSettings{Interval: Duration(30e9), Detector: "random", PushURL: "http://127.0.0.1:1/push"}, server, "http://127.0.0.1:1"); err != nil {
 			tb.Fatal(err)
 		}
 	}
