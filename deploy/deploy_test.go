@@ -229,6 +229,7 @@ func TestPrometheusScrapesEveryProcess(t *testing.T) {
 		"random-check-flow": "random-check-flow:8002",
 		"worker":            "worker:8003",
 		"prometheus":        "localhost:9090",
+		"uptime-kuma":       "uptime-kuma:3001",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -235,3 +235,18 @@ func TestTicksHandTheirRecordsOn(t *testing.T) {
 		}
 	})
 }
+
+// TestCheckedIsToldOfEachCheckMade, and not of those that another runner made.
+func TestCheckedIsToldOfEachCheckMade(t *testing.T) {
+	t.Parallel()
+	var told []ml.CheckAction
+	b := setup(t, Options{Checked: func(r ml.DriftReport) { told = append(told, r.Action) }})
+	for _, slot := range []int64{1, 1, 2} {
+		if _, err := b.RunOnce(t.Context(), Request{Slot: slot}); err != nil && !errors.Is(err, ErrSlotTaken) {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]ml.CheckAction{ml.ActionNone, ml.ActionNone}, told); diff != "" {
+		t.Error(diff)
+	}
+}
