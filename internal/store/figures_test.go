@@ -50,7 +50,10 @@ func TestFiguresOfADay(t *testing.T) {
 		at              time.Time
 	}{
 		{"activated", "manual", old},
-		{"rejected", "drift", fresh}, {"activated", "drift", fresh.Add(time.Minute)}, {"rejected", "drift", now}, {"rejected", "drift", now},
+		{"rejected", "drift", fresh},
+		{"activated", "drift", fresh.Add(time.Minute)},
+		{"rejected", "drift", now},
+		{"rejected", "drift", now},
 	} {
 		execute(t, s, "INSERT INTO model_training_logs (id, model_version, verdict, trigger_reason, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
 			i+1, fmt.Sprint("v", i), r.verdict, r.reason, 70+i, stamp(r.at))
@@ -104,11 +107,22 @@ func TestFiguresReadNoLogFromEndToEnd(t *testing.T) {
 		query string
 		args  []any
 	}{
-		{maxPrediction, nil}, {maxTraining, nil}, {maxCheck, nil},
-		{nextPrediction, []any{1}}, {nextTraining, []any{1}}, {nextCheck, []any{1}},
-		{activeUsers, []any{"2026-01-01", 1}}, {usersByRole, nil}, {retrainsSince, []any{1}},
-		{datasetsReady, nil}, {newestDataset, []any{"imported"}}, {rejectedInARow, nil}, {lastTraining, []any{"rejected"}},
-		{lastDriftTraining, nil}, {activatedAt, []any{"v1", "job 1"}}, {checkOfJob, []any{1, 2, 3}},
+		{maxPrediction, nil},
+		{maxTraining, nil},
+		{maxCheck, nil},
+		{nextPrediction, []any{1}},
+		{nextTraining, []any{1}},
+		{nextCheck, []any{1}},
+		{activeUsers, []any{"2026-01-01", 1}},
+		{usersByRole, nil},
+		{retrainsSince, []any{1}},
+		{datasetsReady, nil},
+		{newestDataset, []any{"imported"}},
+		{rejectedInARow, nil},
+		{lastTraining, []any{"rejected"}},
+		{lastDriftTraining, nil},
+		{activatedAt, []any{"v1", "job 1"}},
+		{checkOfJob, []any{1, 2, 3}},
 	} {
 		for _, step := range plan(t, s, q.query, q.args...) {
 			for _, table := range []string{"prediction_logs", "model_training_logs", "drift_detections"} {
