@@ -20,15 +20,13 @@ func newID(now time.Time) string {
 	binary.BigEndian.PutUint64(id[:8], uint64(ms)<<16|0x7000|uint64(fraction))
 	binary.BigEndian.PutUint64(id[8:], rand.Uint64()>>2|1<<63)
 
-	var text [36]byte
-	hex.Encode(text[:8], id[:4])
-	text[8] = '-'
-	hex.Encode(text[9:13], id[4:6])
-	text[13] = '-'
-	hex.Encode(text[14:18], id[6:8])
-	text[18] = '-'
-	hex.Encode(text[19:23], id[8:10])
-	text[23] = '-'
-	hex.Encode(text[24:], id[10:])
+	var digits [32]byte
+	hex.Encode(digits[:], id[:])
+	text := [36]byte{8: '-', 13: '-', 18: '-', 23: '-'}
+	copy(text[:8], digits[:8])
+	copy(text[9:13], digits[8:12])
+	copy(text[14:18], digits[12:16])
+	copy(text[19:23], digits[16:20])
+	copy(text[24:], digits[20:])
 	return string(text[:])
 }

@@ -2,24 +2,14 @@ package predict
 
 import (
 	"encoding/json"
-	"slices"
-	"strconv"
-	"sync"
-	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
 )
 
-// maxVersionLabels bounds the label model_version: a platform that retrains every minute would
-// otherwise grow a series an hour for ever. The latest versions stay, so that a rate over the time
-// of a swap is whole.
-const maxVersionLabels = 10
-
 type metrics struct {
-	predictions  *prometheus.CounterVec
-	classes      [2]prometheus.Counter
+	counts       *counts
 	loaded       prometheus.Gauge
 	created      *prometheus.GaugeVec // without labels: absent while nothing serves
 	rows         *prometheus.GaugeVec // without labels too
@@ -28,16 +18,11 @@ type metrics struct {
 	confidence   prometheus.Histogram
 	swaps        prometheus.Counter
 	swapFailures prometheus.Counter
-
-	mu       sync.Mutex
-	versions []string // with a series in predictions, the active one last
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	m := &metrics{
-		predictions: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ml_predictions_total", Help: "Predictions answered and logged, by model version (the latest versions only).",
-		}, []string{"model_version"}),
+		counts: newCounts(),
 		loaded: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "iacontinu_model_loaded", Help: "1 if this process serves a version, else 0.",
 		}),
@@ -54,12 +39,10 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "iacontinu_model_accuracy_interval",
 			Help: "The 95 % interval of the holdout accuracy of the version that serves. Absent for a version of which it is not known.",
 		}, []string{"bound"}),
+		// No native one: its buckets are 2 % wide at the least, and wider than these where it matters, near 1.
 		confidence: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "iacontinu_prediction_confidence", Help: "Probability of the predicted class, 0.5 to 1.",
-			Buckets:                         []float64{0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1},
-			NativeHistogramBucketFactor:     1.02, // half of the range of 1.1 would be seven buckets
-			NativeHistogramMaxBucketNumber:  100,
-			NativeHistogramMinResetDuration: time.Hour,
+			Buckets: []float64{0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 0.99, 1},
 		}),
 		swaps: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "iacontinu_model_swaps_total", Help: "Times this process began to serve another version.",
@@ -68,17 +51,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "iacontinu_model_swap_failures_total", Help: "Times the active version could not be loaded and the old one stayed.",
 		}),
 	}
-	byClass := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "iacontinu_predictions_by_class_total", Help: "Predictions answered and logged, by the label that was predicted.",
-	}, []string{"class"})
-	for label := range m.classes {
-		m.classes[label] = byClass.WithLabelValues(strconv.Itoa(label))
-	}
 	if reg == nil {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.predictions, byClass, m.loaded, m.created, m.rows, m.accuracy, m.interval, m.confidence, m.swaps, m.swapFailures,
+		m.counts, m.loaded, m.created, m.rows, m.accuracy, m.interval, m.confidence, m.swaps, m.swapFailures,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, err
@@ -87,19 +64,11 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	return m, nil
 }
 
-// swapped records that v serves and returns its counter.
-func (m *metrics) swapped(v ml.Version) prometheus.Counter {
-	m.mu.Lock()
-	defer m.mu.Unlock()
+// swapped records that v serves and returns its count.
+func (m *metrics) swapped(v ml.Version) *count {
 	m.swaps.Inc()
 	m.describe(v)
-
-	m.versions = append(slices.DeleteFunc(m.versions, func(name string) bool { return name == v.Name }), v.Name)
-	if len(m.versions) > maxVersionLabels {
-		m.predictions.DeleteLabelValues(m.versions[0])
-		m.versions = m.versions[1:]
-	}
-	return m.predictions.WithLabelValues(v.Name)
+	return m.counts.of(v.Name)
 }
 
 // describe tells of the version that serves now, and of no other.

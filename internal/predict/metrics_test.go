@@ -84,16 +84,29 @@ ml_predictions_total{model_version="v1"} 7
 	}
 }
 
-// A platform that swaps every minute must not grow a series a minute.
-func TestVersionsHaveAtMostTenSeries(t *testing.T) {
+// What was predicted by versions that have no series any more still counts for its class.
+func TestClassesAreCountedOverAllVersions(t *testing.T) {
 	t.Parallel()
 	p, reg := newPredictor(t, &memoryLog{})
-	for i := range 50 {
+	const versions = 50
+	for i := range versions {
 		p.swap(version(fmt.Sprintf("v%d\n\"hostile\\", i), "a"), logreg.Model{Coef: []float64{1}})
+		if _, err := p.PredictBatch(t.Context(), request("a"), [][]float64{{-1}, {1}, {2}}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for name, want := range map[string]int{"ml_predictions_total": maxVersionLabels, "ml_model_accuracy": 1, "iacontinu_predictions_by_class_total": 2} {
+	want := fmt.Sprintf(`
+# HELP iacontinu_predictions_by_class_total Predictions answered and logged, by the label that was predicted.
+# TYPE iacontinu_predictions_by_class_total counter
+iacontinu_predictions_by_class_total{class="0"} %d
+iacontinu_predictions_by_class_total{class="1"} %d
+`, versions, 2*versions)
+	if err := testutil.GatherAndCompare(reg, strings.NewReader(want), "iacontinu_predictions_by_class_total"); err != nil {
+		t.Error(err)
+	}
+	for name, want := range map[string]int{"ml_predictions_total": maxVersionLabels, "ml_model_accuracy": 1} {
 		if n, err := testutil.GatherAndCount(reg, name); err != nil || n != want {
-			t.Errorf("%s has %d series after 50 versions, %v; want %d", name, n, err, want)
+			t.Errorf("%s has %d series after %d versions, %v; want %d", name, n, versions, err, want)
 		}
 	}
 }

@@ -40,7 +40,7 @@ type Predictor struct {
 type served struct {
 	version ml.Version
 	model   logreg.Model
-	counter prometheus.Counter
+	count   *count
 }
 
 // New returns a predictor that serves no version yet.
@@ -70,7 +70,7 @@ func (p *Predictor) Current() (v ml.Version, ok bool) {
 // swap makes the version answer all requests that start from now on. The model must fit the
 // version's schema.
 func (p *Predictor) swap(v ml.Version, m logreg.Model) {
-	p.current.Store(&served{version: v, model: m, counter: p.metrics.swapped(v)})
+	p.current.Store(&served{version: v, model: m, count: p.metrics.swapped(v)})
 }
 
 // Predict scores one row of k features, logs it, and returns when the row is committed. It fails with
@@ -85,8 +85,7 @@ func (p *Predictor) Predict(ctx context.Context, req ml.PredictionRequest, featu
 	if err := p.log.Log(ctx, &out); err != nil {
 		return ml.Prediction{}, fmt.Errorf("predict: log prediction: %w", err)
 	}
-	s.counter.Inc()
-	p.metrics.classes[out.Label].Inc()
+	s.count.labels[out.Label].Add(1)
 	return out, nil
 }
 
@@ -104,13 +103,9 @@ func (p *Predictor) PredictBatch(ctx context.Context, req ml.PredictionRequest, 
 	if err := p.log.LogBatch(ctx, out); err != nil {
 		return nil, fmt.Errorf("predict: log batch of %d: %w", len(rows), err)
 	}
-	s.counter.Add(float64(len(out)))
-	ones := 0
 	for i := range out {
-		ones += out[i].Label
+		s.count.labels[out[i].Label].Add(1)
 	}
-	p.metrics.classes[0].Add(float64(len(out) - ones))
-	p.metrics.classes[1].Add(float64(ones))
 	return out, nil
 }
 
