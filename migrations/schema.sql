@@ -63,6 +63,10 @@ CREATE TABLE drift_detections (
 
 CREATE UNIQUE INDEX drift_detections_slot ON drift_detections (slot) WHERE slot IS NOT NULL;
 
+CREATE TABLE installation (
+    id TEXT NOT NULL
+);
+
 CREATE TABLE job_progress (
     job_id INTEGER PRIMARY KEY,
     step TEXT NOT NULL,
@@ -83,7 +87,8 @@ CREATE TABLE model_training_logs (
     created_at TIMESTAMP,
     verdict TEXT NOT NULL DEFAULT 'activated',
     details TEXT NOT NULL DEFAULT '',
-    job_id INTEGER NOT NULL DEFAULT 0
+    job_id INTEGER NOT NULL DEFAULT 0,
+    told TEXT NOT NULL DEFAULT ''
 );
 
 CREATE INDEX model_training_logs_verdict ON model_training_logs (verdict);

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/mlflow/mlflowtest"
@@ -113,6 +115,9 @@ func TestMLflowFollowsTheVersions(t *testing.T) {
 		if d := cmp.Diff([]string{first, second}, mlflow.finished()); d != "" {
 			t.Errorf("runs (-want +got):\n%s", d)
 		}
+		if got := mlflow.Runs()[0].Tags["mlflow.source.git.commit"]; got != revision {
+			t.Errorf("the run is of revision %q, want the binary's", got)
+		}
 		eventually(t, "the history names the runs", func() bool {
 			trainings, err := admin.Trainings(t.Context(), 10)
 			if err != nil {
@@ -190,6 +195,7 @@ func TestAnEmptiedMLflowIsFilledAgain(t *testing.T) {
 	mlflow.waitFor(t, want)
 	p.stop(t)
 
+	before := mlflow.Runs()
 	mlflow.Empty()
 	told := startUp(t, f, "MLFLOW_SYNC=off")
 	line := told.worker.logged(t, "mlflow has other versions or aliases than the platform", nil)
@@ -200,6 +206,77 @@ func TestAnEmptiedMLflowIsFilledAgain(t *testing.T) {
 
 	startUp(t, f)
 	mlflow.waitFor(t, want)
+	sameRuns(t, before, mlflow.Runs())
+}
+
+// sameRuns compares runs by all that a server does not give them.
+func sameRuns(t *testing.T, before, after []mlflowtest.Run) {
+	t.Helper()
+	ids := cmpopts.IgnoreFields(mlflowtest.Run{}, "ID", "Experiment", "Outputs")
+	if d := cmp.Diff(before, after, ids); d != "" {
+		t.Errorf("runs (-before +after):\n%s", d)
+	}
+}
+
+// TestWhatIsChangedByHandInMLflowIsMended at the next start: aliases that were moved, and a registered model
+// that was deleted while its runs and models stayed.
+func TestWhatIsChangedByHandInMLflowIsMended(t *testing.T) {
+	t.Parallel()
+	mlflow := newTrackingServer(t)
+	f := newFolder(t, "MLFLOW_TRACKING_URI="+mlflow.url)
+	p := startUp(t, f)
+	ready(t, p.url)
+	admin := login(t, p.url, "admin", "admin123")
+	first := serving(t, admin)
+	want := map[string]string{"champion": retrained(t, admin, 2), "previous": first}
+	mlflow.waitFor(t, want)
+	p.stop(t)
+	runs, models := mlflow.Runs(), mlflow.Models()
+	for what, change := range map[string]func(){
+		"aliases": func() {
+			mlflow.SetAlias("champion", "1")
+			mlflow.SetAlias("previous", "")
+			mlflow.SetAlias("challenger", "1")
+		},
+		"the registered model": mlflow.DeleteRegistered,
+	} {
+		change()
+		p := startUp(t, f)
+		mlflow.waitFor(t, want)
+		p.stop(t)
+		if d := cmp.Diff([]any{runs, models}, []any{mlflow.Runs(), mlflow.Models()}); d != "" {
+			t.Errorf("%s: runs and models (-before +after):\n%s", what, d)
+		}
+	}
+}
+
+// TestAPasswordInAURLIsNotLogged, and is used.
+func TestAPasswordInAURLIsNotLogged(t *testing.T) {
+	t.Parallel()
+	var authorization atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		authorization.Store(r.Header.Get("Authorization"))
+		http.Error(w, "who are you, "+r.Header.Get("Authorization"), http.StatusUnauthorized)
+	}))
+	t.Cleanup(server.Close)
+	f := newFolder(t, "LOG_LEVEL=DEBUG")
+	p := startUp(t, f, "MLFLOW_TRACKING_URI=http://tracker:s3cret-w0rd@"+strings.TrimPrefix(server.URL, "http://"))
+	ready(t, p.url)
+	p.worker.logged(t, "a delivery failed and will be tried again", nil)
+	if got, want := authorization.Load(), "Basic "+base64.StdEncoding.EncodeToString([]byte("tracker:s3cret-w0rd")); got != want {
+		t.Errorf("the server was told %q, want %q", got, want)
+	}
+	_, _, health := ask(t, http.MethodGet, p.url+"/health", "", "", nil)
+	p.stop(t)
+	log := strings.Join(p.worker.lines, "\n")
+	if !strings.Contains(log, "MLFLOW_TRACKING_URI=http://(set)@127.0.0.1") {
+		t.Errorf("the log does not show where the server is:\n%.2000s", log)
+	}
+	for _, text := range []string{log, health} {
+		if strings.Contains(text, "s3cret") || strings.Contains(text, "dHJhY2tlcj") {
+			t.Error("the password is told")
+		}
+	}
 }
 
 // TestPrefectAsksForTheChecksAndSeesThem, and the retraining as part of the check that asked for it.

@@ -37,7 +37,7 @@ type Backlog struct {
 	Waiting int64
 	// Oldest is when the oldest waiting delivery was made, zero if none waits.
 	Oldest time.Time
-	// Error is what the last try of the oldest one met, empty if it was not tried or is under way.
+	// Error is what the last failed try of the oldest one met, empty if none has failed.
 	Error string
 }
 
@@ -70,8 +70,11 @@ type TrackedRun struct {
 	Result  *RetrainResult `json:"result,omitempty"`
 	// Failure says in words for everybody why there is no verdict, empty if there is one.
 	Failure string `json:"failure,omitempty"`
-	// Aliases are as they were right after the retraining.
-	Aliases Aliases `json:"aliases"`
+	// Aliases are as they were right after the retraining; nil where they are told by themselves.
+	Aliases *Aliases `json:"aliases,omitempty"`
+	// Partial says that nobody wrote this down when it happened: who asked for what, on which occasion,
+	// and what the majority would have got are not known.
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Trigger is the check that asked for a retraining.

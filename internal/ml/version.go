@@ -57,4 +57,7 @@ type TrainingRecord struct {
 	// Details is the gate's reason in one sentence.
 	Details string
 	JobID   int64
+	// Told is the retraining as trackers are told of it, without Version and Aliases; nil where that was
+	// never written down, and in lists.
+	Told *TrackedRun
 }

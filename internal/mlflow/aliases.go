@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -19,18 +20,39 @@ func byAlias(a ml.Aliases) []named {
 // SetAliases makes the aliases there those here. One that is right is not touched; one whose version is
 // not registered is taken away, for it stands on a wrong one.
 func (t *Tracker) SetAliases(ctx context.Context, a ml.Aliases) error {
-	if err := t.setAliases(ctx, a, "", ""); err != nil {
+	there, ours, err := t.registry(ctx)
+	if err == nil && ours && there != nil { // without a registered model there is nothing to name
+		err = errors.Join(t.claim(ctx, there), t.setAliases(ctx, a, there.aliases, "", ""))
+	}
+	if err != nil {
 		return fmt.Errorf("set the aliases: %w", err)
 	}
 	return nil
 }
 
-// setAliases needs not look for a version whose number is known.
-func (t *Tracker) setAliases(ctx context.Context, a ml.Aliases, known, number string) error {
-	there, err := t.client.aliases(ctx, t.options.Model)
-	if err != nil || there == nil {
-		return err // without a registered model there is nothing to name
+// registry gets the registered model, nil if there is none. If it is another installation's, that is told,
+// and nothing of it must be changed: which version serves there is no business of ours.
+func (t *Tracker) registry(ctx context.Context) (there *registry, ours bool, err error) {
+	there, err = t.client.registry(ctx, t.options.Model)
+	if err != nil || there == nil || there.owner == "" || there.owner == t.options.Installation {
+		return there, err == nil, err
 	}
+	t.options.Logger.WarnContext(ctx, "the registered model in mlflow is another installation's: no version is registered and no alias moved. "+
+		"Give this one a model of its own by MLFLOW_MODEL_NAME; or, if it is to take that one over, delete the model's tag "+tagInstallation+" in MLflow",
+		"model", t.options.Model, "belongs_to", there.owner, "installation", t.options.Installation)
+	return there, false, nil
+}
+
+// claim marks a registered model that is nobody's as ours.
+func (t *Tracker) claim(ctx context.Context, there *registry) error {
+	if there == nil || there.owner != "" {
+		return nil
+	}
+	return t.client.tagRegistered(ctx, t.options.Model, pair{tagInstallation, t.options.Installation})
+}
+
+// setAliases needs not look for a version whose number is known.
+func (t *Tracker) setAliases(ctx context.Context, a ml.Aliases, there map[string]string, known, number string) error {
 	g, inner := errgroup.WithContext(ctx)
 	for _, want := range byAlias(a) {
 		g.Go(func() error {

@@ -68,6 +68,7 @@ func TestAnswersAreJudged(t *testing.T) {
 		{name: "broken down", status: 500, body: `{"error_code": "INTERNAL_ERROR", "message": "boom"}`, says: []string{"500", "INTERNAL_ERROR", "boom"}},
 		{name: "behind a proxy", status: 502, body: "<html>Bad\n gateway</html>", says: []string{"502", "Bad gateway"}},
 		{name: "busy", status: 429, header: http.Header{"Retry-After": {"7"}}, retry: 7 * time.Second, says: []string{"429"}},
+		{name: "busy in MLflow's words", status: 429, body: `{"error_code": "REQUEST_LIMIT_EXCEEDED", "message": "slow down"}`, says: []string{"429", "slow down"}},
 		{name: "busy for ever", status: 503, header: http.Header{"Retry-After": {"1e9"}}, retry: time.Hour},
 		{name: "unknown", status: 401, body: "no", says: []string{"MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"}},
 		{name: "not allowed", status: 403, body: "Invalid Host header", says: []string{"MLFLOW_TRACKING_USERNAME", "--allowed-hosts", "Invalid Host header"}},

@@ -24,9 +24,13 @@ type delivery struct {
 	leftOut  []string // what could not be told of, in words
 
 	experiment string
+	registry   *registry // nil if there is none
+	ours       bool      // versions may be registered and aliases moved
 	run        run
 	// again tells that there was an earlier try, which may have made more than is noted.
 	again bool
+	// ended tells that the run was told to its end before this try.
+	ended bool
 	// ready tells that the model is whole.
 	ready bool
 }
@@ -38,19 +42,40 @@ func (d *delivery) deliver(ctx context.Context) error {
 	if err := d.open(ctx); err != nil {
 		return err
 	}
+	if d.told.Version != nil {
+		if err := d.openRegistry(ctx); err != nil {
+			return err
+		}
+	}
 	if d.notes.Version == "" {
 		if err := d.fill(ctx); err != nil {
 			return err
 		}
 	}
-	status := runFailed
-	if d.told.Version != nil {
-		status = runFinished
-		if err := d.tracker.setAliases(ctx, d.told.Aliases, d.told.Version.Name, d.notes.Version); err != nil {
+	if a := d.told.Aliases; a != nil && d.registry != nil && d.ours {
+		if err := d.tracker.setAliases(ctx, *a, d.registry.aliases, d.told.Version.Name, d.notes.Version); err != nil {
 			return err
 		}
 	}
+	if d.ended {
+		return nil
+	}
+	return d.end(ctx)
+}
+
+func (d *delivery) end(ctx context.Context) error {
+	status := runFinished
+	if d.told.Version == nil {
+		status = runFailed
+	}
 	return d.client.endRun(ctx, d.run.Info.ID, status, millis(d.told.Ended))
+}
+
+func (d *delivery) openRegistry(ctx context.Context) (err error) {
+	if d.registry, d.ours, err = d.tracker.registry(ctx); err != nil || !d.ours {
+		return err
+	}
+	return d.tracker.claim(ctx, d.registry)
 }
 
 // load gets what there is to tell.
@@ -130,14 +155,23 @@ func (d *delivery) reopen(ctx context.Context, id string) (there bool, err error
 	if hasCode(err, codeMissing) {
 		return false, nil
 	}
-	return err == nil && d.run.Info.Stage == "active", err
+	there = err == nil && d.run.Info.Stage == "active"
+	d.ended = there && d.run.ended()
+	return there, err
 }
 
-// fill tells all of a run but its end. What doesn't wait for something else goes at once.
+// fill tells all of a run but its end. What doesn't wait for something else goes at once. Of a run that
+// was told to its end only the registered version can be missing, unless its model is not whole.
 func (d *delivery) fill(ctx context.Context) error {
 	model, err := d.openModel(ctx)
 	if err != nil {
 		return err
+	}
+	switch whole := d.ended && (d.artifact == nil || d.ready); {
+	case whole && model != nil:
+		return d.register(ctx, *model)
+	case whole:
+		return nil
 	}
 	g, inner := errgroup.WithContext(ctx)
 	g.SetLimit(parallel)
@@ -183,7 +217,7 @@ func (d *delivery) openModel(ctx context.Context) (*loggedModel, error) {
 			return nil, err
 		}
 		if there != nil {
-			d.notes.ModelID = there.Info.ID
+			d.notes.ModelID, d.ready = there.Info.ID, there.Info.Status == modelReady
 			return there, nil // noted or not: it is found again
 		}
 	}
@@ -231,16 +265,25 @@ func (d *delivery) closeModel(ctx context.Context, m loggedModel) error {
 }
 
 func (d *delivery) register(ctx context.Context, m loggedModel) (err error) {
+	if !d.ours {
+		return nil
+	}
 	name := d.tracker.options.Model
 	if d.again {
 		if d.notes.Version, err = d.client.findVersion(ctx, name, d.told.Version.Name); err != nil {
 			return err
 		}
 	}
+	if d.registry == nil {
+		if err := d.client.createRegistered(ctx, name, d.tracker.options.Installation); err != nil {
+			return err
+		}
+		d.registry = &registry{}
+	}
 	if d.notes.Version == "" {
-		d.notes.Version, err = d.client.register(ctx, newVersion{
+		d.notes.Version, err = d.client.createVersion(ctx, newVersion{
 			Name: name, Source: "models:/" + m.Info.ID, Model: m.Info.ID, Run: d.run.Info.ID,
-			Description: d.summary(), Tags: d.versionTags(),
+			Description: d.summary() + "\n\n" + d.labels(), Tags: d.versionTags(),
 		})
 		if err != nil {
 			return err
@@ -256,13 +299,9 @@ func (d *delivery) abandon(ctx context.Context, why error) {
 	if d.notes.ModelID != "" && !d.ready {
 		_ = d.client.endModel(ctx, d.notes.ModelID, modelFailed)
 	}
-	if d.notes.RunID == "" {
+	if d.notes.RunID == "" || d.ended {
 		return
 	}
 	_ = d.client.logBatch(ctx, batch{Run: d.notes.RunID, Tags: []pair{{tagLeftOut, truncate(why.Error(), 1000)}}})
-	status := runFinished
-	if d.told.Version == nil {
-		status = runFailed
-	}
-	_ = d.client.endRun(ctx, d.notes.RunID, status, millis(d.told.Ended))
+	_ = d.end(ctx)
 }

@@ -24,6 +24,8 @@ const (
 	tagRequestedBy = "iacontinu.requested_by"
 	tagVerdict     = "iacontinu.verdict"
 	tagFingerprint = "iacontinu.data_fingerprint"
+	tagLabel0      = "iacontinu.label_0" // the class's name, as are its values in the data
+	tagLabel1      = "iacontinu.label_1"
 	tagFailure     = "iacontinu.failure"
 	tagCheck       = "iacontinu.check"
 	tagFlowRun     = "iacontinu.prefect_flow_run"
@@ -89,7 +91,10 @@ func (d *delivery) runTags() []pair {
 func (d *delivery) origin() []pair {
 	o := d.tracker.options
 	tags := []pair{{"mlflow.source.name", o.Source}, {"mlflow.source.type", "JOB"}}
-	return appendFilled(tags, pair{"mlflow.user", cmp.Or(d.told.Args.RequestedBy, o.Source)}, pair{"mlflow.source.git.commit", o.Revision})
+	if !d.told.Partial {
+		tags = appendFilled(tags, pair{"mlflow.user", cmp.Or(d.told.Args.RequestedBy, o.Source)})
+	}
+	return appendFilled(tags, pair{"mlflow.source.git.commit", o.Revision})
 }
 
 // appendFilled appends the pairs that say something, cut to what the server takes.
@@ -108,7 +113,14 @@ func (d *delivery) versionTags() []pair {
 	if d.told.Result != nil {
 		tags = append(tags, pair{tagVerdict, string(d.told.Result.Verdict)})
 	}
-	return appendFilled(tags, pair{tagFingerprint, d.artifact.DataFingerprint}, pair{tagReason, d.told.Args.Reason})
+	return appendFilled(tags, pair{tagFingerprint, d.artifact.DataFingerprint}, pair{tagReason, d.told.Args.Reason},
+		pair{tagLabel0, d.artifact.Classes[0]}, pair{tagLabel1, d.artifact.Classes[1]})
+}
+
+// labels says what the model's answers mean.
+func (d *delivery) labels() string {
+	a := d.artifact
+	return fmt.Sprintf("Of `%s`, label 0 is `%s` and label 1 is `%s`.", truncate(a.Target, 1000), truncate(a.Classes[0], 1000), truncate(a.Classes[1], 1000))
 }
 
 // text is the run's description, Markdown.
@@ -139,22 +151,28 @@ func (d *delivery) summary() string {
 	return "trained: the verdict is not known any more."
 }
 
+// asked are the parameters of the call: the model itself says best by which it was made.
+func (d *delivery) asked() (params []pair) {
+	args := d.told.Args
+	if a := d.artifact; a != nil {
+		args.C, args.Balanced, args.Seed = a.Options.C, a.Options.Balanced, a.Seed
+	}
+	if d.artifact != nil || !d.told.Partial {
+		params = []pair{
+			{"c", strconv.FormatFloat(cmp.Or(args.C, 1), 'g', -1, 64)},
+			{"balanced", strconv.FormatBool(args.Balanced)},
+			{"seed", strconv.FormatUint(cmp.Or(args.Seed, 1), 10)},
+		}
+	}
+	if !d.told.Partial {
+		params = append(params, pair{"generate", strconv.FormatBool(args.Generate)})
+	}
+	return params
+}
+
 // params are what the training was asked for and how it went.
 func (d *delivery) params() []pair {
-	args := d.told.Args
-	c, seed := args.C, args.Seed
-	if c == 0 {
-		c = 1
-	}
-	if seed == 0 {
-		seed = 1
-	}
-	params := []pair{
-		{"c", strconv.FormatFloat(c, 'g', -1, 64)},
-		{"balanced", strconv.FormatBool(args.Balanced)},
-		{"seed", strconv.FormatUint(seed, 10)},
-		{"generate", strconv.FormatBool(args.Generate)},
-	}
+	params := d.asked()
 	if v := d.told.Version; v != nil {
 		params = append(params, pair{"features", truncate(strings.Join(v.Schema.Features, ", "), maxValue)},
 			pair{"feature_count", strconv.Itoa(len(v.Schema.Features))},
@@ -190,8 +208,10 @@ func (d *delivery) metrics() []metric {
 			metric{Key: "fit_objective", Value: number(fit.Objective)}, metric{Key: "fit_grad_norm", Value: number(fit.GradNorm)})
 	}
 	if r := d.told.Result; r != nil {
-		out = append(out, metric{Key: "majority_accuracy", Value: number(r.MajorityAccuracy)},
-			metric{Key: "training_rows", Value: number(r.TrainingSamples)}, metric{Key: "holdout_rows", Value: number(r.HoldoutSamples)},
+		if !d.told.Partial {
+			out = append(out, metric{Key: "majority_accuracy", Value: number(r.MajorityAccuracy)})
+		}
+		out = append(out, metric{Key: "training_rows", Value: number(r.TrainingSamples)}, metric{Key: "holdout_rows", Value: number(r.HoldoutSamples)},
 			metric{Key: "training_seconds", Value: number(r.DurationSeconds)})
 		out = append(out, championFigures(*r)...)
 	}

@@ -77,6 +77,7 @@ func (w *world) retraining(job int64, k int) ml.TrackedRun {
 	}
 	for j := range k {
 		a.Model.Coef = append(a.Model.Coef, []float64{1.3, -0.7, 0.1, -2.5}[j%4]/float64(1+j/4))
+		a.Reference = append(a.Reference, []float64{3, 1, float64(j), 2.5})
 	}
 	w.artifacts[name] = a
 	w.sets[job] = ml.Dataset{
@@ -96,7 +97,7 @@ func (w *world) retraining(job int64, k int) ml.TrackedRun {
 			MajorityAccuracy: 0.5, TrainingSamples: 800, HoldoutSamples: 200, DurationSeconds: 88.5, DatasetIDs: []int64{job},
 			Details: "accuracy 0.8100 is no worse than the 0.7900 of the champion",
 		},
-		Aliases: ml.Aliases{Champion: name},
+		Aliases: &ml.Aliases{Champion: name},
 	}
 }
 
@@ -109,7 +110,7 @@ func (w *world) rejected(job int64, k int, champion string) ml.TrackedRun {
 		Slot: 57, ModelVersion: champion, Method: "statistical", TriggerValue: 0.001, Threshold: 0.05, Drift: true, CreatedAt: r.Started,
 		Details: ml.CheckDetails{Rows: 500, Scores: []ml.FeatureScore{{Feature: "feature 1", KS: 0.2, PValue: 0.001, PSI: 0.3, Drift: true}}},
 	}}
-	r.Aliases = ml.Aliases{Champion: champion, Challenger: r.Version.Name}
+	r.Aliases = &ml.Aliases{Champion: champion, Challenger: r.Version.Name}
 	return r
 }
 
@@ -118,7 +119,7 @@ func (w *world) failed(job int64, champion string) ml.TrackedRun {
 	r := w.retraining(job, 2)
 	delete(w.artifacts, r.Version.Name)
 	r.Version, r.Result, r.Failure = nil, nil, "the data can't be trained on: only one class in the data"
-	r.Args.DatasetID, r.Aliases = job, ml.Aliases{Champion: champion}
+	r.Args.DatasetID, r.Aliases = job, &ml.Aliases{Champion: champion}
 	return r
 }
 
@@ -146,7 +147,7 @@ func (w *world) tracker(t *testing.T, o Options) *Tracker {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tr, err := NewTracker(TrackerOptions{Client: c, Artifact: w.artifact, Datasets: w, Revision: "0123abc"})
+	tr, err := NewTracker(TrackerOptions{Client: c, Artifact: w.artifact, Datasets: w, Installation: "here", Revision: "0123abc"})
 	if err != nil {
 		t.Fatal(err)
 	}

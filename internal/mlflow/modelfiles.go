@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v3"
 
@@ -34,7 +35,7 @@ func modelFiles(a *logreg.Artifact) []maker {
 	constant := func(name, contentType, content string) maker {
 		return func() (file, error) { return file{name, contentType, []byte(content)}, nil }
 	}
-	example := asJSON(exampleRows(a.Features))
+	example := asJSON(exampleRows(a))
 	return []maker{
 		func() (file, error) {
 			content, err := onnxModel(a)
@@ -53,13 +54,24 @@ type split struct {
 	Data    [][]float64 `json:"data"`
 }
 
-// exampleRows are two rows that show the form of the input.
-func exampleRows(features []string) split {
-	zeros, ones := make([]float64, len(features)), make([]float64, len(features))
-	for i := range ones {
-		ones[i] = 1
+// exampleRows are the quartiles of each feature's training data: values that occur, and nobody's row. They
+// are zeros where the model was saved without such data.
+func exampleRows(a *logreg.Artifact) split {
+	out := split{Columns: a.Features}
+	sorted := make([][]float64, len(a.Features))
+	for j := range a.Reference {
+		sorted[j] = slices.Sorted(slices.Values(a.Reference[j]))
 	}
-	return split{features, [][]float64{zeros, ones}}
+	for quarter := 1; quarter <= 3; quarter++ {
+		row := make([]float64, len(a.Features))
+		for j, values := range sorted {
+			if len(values) > 0 {
+				row[j] = values[quarter*len(values)/4]
+			}
+		}
+		out.Data = append(out.Data, row)
+	}
+	return out
 }
 
 // onnxModel writes the version as ONNX. The coefficients are those of raw values: nothing has to be

@@ -2,6 +2,7 @@ package mlflow
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -83,20 +84,24 @@ type newVersion struct {
 	Tags        []pair `json:"tags"`
 }
 
+// tagInstallation is of a registered model: whose versions and aliases these are.
+const tagInstallation = "iacontinu.installation"
+
 const registryText = "Logistic regression on tabular data, as ONNX. Answers with `label` and with `probability`, " +
 	"that of class 1. `champion` serves, `challenger` was not let in, `previous` served before."
 
-// register makes a version, and before the first one its registered model. It returns the number.
-func (c *Client) register(ctx context.Context, n newVersion) (string, error) {
-	number, err := c.createVersion(ctx, n)
-	if !hasCode(err, codeMissing) {
-		return number, err
+// createRegistered makes the registered model that versions belong to.
+func (c *Client) createRegistered(ctx context.Context, name, installation string) error {
+	const operation = "registered-models/create"
+	err := c.post(ctx, operation, struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+		Tags        []pair `json:"tags"`
+	}{name, registryText, []pair{{tagInstallation, installation}}}, nil)
+	if hasCode(err, codeExists) {
+		return c.failure(operation, "somebody else has just made it; the next try sees whose it is")
 	}
-	err = c.post(ctx, "registered-models/create", map[string]string{"name": n.Name, "description": registryText}, nil)
-	if err != nil && !hasCode(err, codeExists) {
-		return "", err
-	}
-	return c.createVersion(ctx, n)
+	return err
 }
 
 func (c *Client) createVersion(ctx context.Context, n newVersion) (string, error) {
@@ -116,13 +121,18 @@ func (c *Client) findVersion(ctx context.Context, model, name string) (string, e
 	return page.Versions[0].Number, nil
 }
 
-// versionPage is how many versions are asked for at once.
-const versionPage = 500
+// Versions are asked for versionPage at once, and maxPages is more than are ever kept: a server that
+// goes on and on is not believed.
+const (
+	versionPage = 500
+	maxPages    = 200
+)
 
 // versions are all registered versions of a model.
 func (c *Client) versions(ctx context.Context, model string) ([]registeredVersion, error) {
 	var out []registeredVersion
-	for token := ""; ; {
+	token := ""
+	for range maxPages {
 		page, err := c.searchVersions(ctx, "name = '"+model+"'", versionPage, token)
 		if err != nil {
 			return nil, err
@@ -133,6 +143,7 @@ func (c *Client) versions(ctx context.Context, model string) ([]registeredVersio
 		}
 		token = page.Next
 	}
+	return nil, c.failure("model-versions/search", fmt.Sprintf("%d pages of versions, and still more", maxPages))
 }
 
 type versionsPage struct {
@@ -150,10 +161,17 @@ func (c *Client) searchVersions(ctx context.Context, filter string, most int, to
 	return page, err
 }
 
-// aliases are the numbers of versions by alias; nil if the model is not registered.
-func (c *Client) aliases(ctx context.Context, model string) (map[string]string, error) {
+// registry is the registered model.
+type registry struct {
+	aliases map[string]string // numbers of versions by alias
+	owner   string            // the installation that it belongs to, empty if it does not say
+}
+
+// registry reads the registered model; nil if there is none.
+func (c *Client) registry(ctx context.Context, model string) (*registry, error) {
 	var answer struct {
 		Model struct {
+			Tags    []pair `json:"tags"`
 			Aliases []struct {
 				Alias   string `json:"alias"`
 				Version string `json:"version"`
@@ -164,11 +182,20 @@ func (c *Client) aliases(ctx context.Context, model string) (map[string]string, 
 	if hasCode(err, codeMissing) {
 		return nil, nil
 	}
-	out := make(map[string]string)
+	out := &registry{aliases: make(map[string]string)}
 	for _, a := range answer.Model.Aliases {
-		out[a.Alias] = a.Version
+		out.aliases[a.Alias] = a.Version
+	}
+	for _, t := range answer.Model.Tags {
+		if t.Key == tagInstallation {
+			out.owner = t.Value
+		}
 	}
 	return out, err
+}
+
+func (c *Client) tagRegistered(ctx context.Context, model string, tag pair) error {
+	return c.post(ctx, "registered-models/set-tag", map[string]string{"name": model, "key": tag.Key, "value": tag.Value}, nil)
 }
 
 func (c *Client) setAlias(ctx context.Context, model, alias, number string) error {

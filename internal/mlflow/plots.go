@@ -21,11 +21,11 @@ import (
 	"iacontinu/internal/logreg"
 )
 
-// Pictures are as small as they can be read: their cost is drawing and packing.
+// Pictures are as large as pages show them on screens of today, 768 by 576 pixels.
 const (
 	plotWidth  = 4 * vg.Inch
 	plotHeight = 3 * vg.Inch
-	plotDPI    = 96
+	plotDPI    = 192
 	margin     = vg.Length(6) // so that no number at an edge is cut
 	// maxBars is how many coefficients are drawn, the largest.
 	maxBars = 20
@@ -90,20 +90,33 @@ func calibrationPlot(bins []logreg.CalibrationBin) (*plot.Plot, error) {
 	if err != nil {
 		return nil, err
 	}
-	var points plotter.XYs
+	counts := plotter.XYLabels{}
 	for _, b := range bins {
 		if b.Count > 0 {
-			points = append(points, plotter.XY{X: b.MeanPredicted, Y: b.FractionPositive})
+			counts.XYs = append(counts.XYs, plotter.XY{X: b.MeanPredicted, Y: b.FractionPositive})
+			counts.Labels = append(counts.Labels, strconv.Itoa(b.Count))
 		}
 	}
-	if len(points) > 0 {
-		line, dots, err := plotter.NewLinePoints(points)
-		if err != nil {
-			return nil, err
-		}
-		line.Color, dots.Color = ink(), ink()
-		p.Add(line, dots)
+	if len(counts.XYs) == 0 {
+		return p, nil
 	}
+	line, dots, err := plotter.NewLinePoints(counts.XYs)
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := plotter.NewLabels(counts)
+	if err != nil {
+		return nil, err
+	}
+	line.Color, dots.Color = ink(), ink()
+	for i, point := range counts.XYs {
+		numbers.TextStyle[i].Font.Size = vg.Points(8)
+		if point.Y > 0.9 { // below the point, where there is room
+			numbers.TextStyle[i].YAlign = -1.5
+		}
+	}
+	p.Title.Text = "Calibration, with the rows of each bin"
+	p.Add(line, dots, numbers)
 	return p, nil
 }
 

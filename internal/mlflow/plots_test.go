@@ -47,16 +47,16 @@ func TestPlots(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if size := image.Bounds().Size(); size.X != 384 || size.Y != 288 {
+			if size := image.Bounds().Size(); size.X != 768 || size.Y != 576 {
 				t.Errorf("k %d, picture %d is %v", k, i, size)
 			}
 			colours := make(map[color.Color]bool)
-			for x := range 384 {
-				for y := range 288 {
+			for x := range 768 {
+				for y := range 576 {
 					colours[image.At(x, y)] = true
 				}
 			}
-			if len(colours) < 10 || len(content) > 30<<10 {
+			if len(colours) < 10 || len(content) > 80<<10 {
 				t.Errorf("k %d, picture %d has %d colours and %d bytes", k, i, len(colours), len(content))
 			}
 		}

@@ -30,17 +30,23 @@ type AliasDifference struct {
 func (d Differences) Mendable() bool { return len(d.Missing) > 0 || len(d.Aliases) > 0 }
 
 // Reconcile compares the versions that are kept here, newest first, and the aliases with those there. It
-// changes nothing.
+// changes nothing. A registered model that is another installation's is told, and not compared.
 func (t *Tracker) Reconcile(ctx context.Context, versions []ml.Version, aliases ml.Aliases) (Differences, error) {
+	model, ours, err := t.registry(ctx)
+	if err != nil {
+		return Differences{}, fmt.Errorf("reconcile: %w", err)
+	}
+	if !ours {
+		return Differences{}, nil
+	}
+	if model == nil {
+		return compare(versions, aliases, nil, nil), nil
+	}
 	there, err := t.client.versions(ctx, t.options.Model)
 	if err != nil {
 		return Differences{}, fmt.Errorf("reconcile: %w", err)
 	}
-	numbers, err := t.client.aliases(ctx, t.options.Model)
-	if err != nil {
-		return Differences{}, fmt.Errorf("reconcile: %w", err)
-	}
-	return compare(versions, aliases, there, numbers), nil
+	return compare(versions, aliases, there, model.aliases), nil
 }
 
 func compare(versions []ml.Version, aliases ml.Aliases, there []registeredVersion, numbers map[string]string) Differences {

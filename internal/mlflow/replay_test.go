@@ -110,7 +110,7 @@ func tidy(i *cassette.Interaction) error {
 }
 
 // A server of another version than the recorded one may answer otherwise: record anew.
-func TestServerIsTheRecordedOne(t *testing.T) {
+func TestRecordedVersionOnServer(t *testing.T) {
 	t.Parallel()
 	if *server == "" {
 		t.Skip("needs -server")

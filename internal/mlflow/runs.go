@@ -83,6 +83,7 @@ type run struct {
 	Info struct {
 		ID          string `json:"run_id"`
 		Stage       string `json:"lifecycle_stage"`
+		Status      string `json:"status"`
 		ArtifactURI string `json:"artifact_uri"`
 	} `json:"info"`
 	Data struct {
@@ -191,6 +192,9 @@ const (
 	runFinished = "FINISHED"
 	runFailed   = "FAILED"
 )
+
+// ended reports whether the run's end was told: with it, all is told.
+func (r run) ended() bool { return r.Info.Status == runFinished || r.Info.Status == runFailed }
 
 func (c *Client) endRun(ctx context.Context, run, status string, end int64) error {
 	return c.post(ctx, "runs/update", struct {

@@ -29,6 +29,8 @@ type TrackerOptions struct {
 	Artifact func(ctx context.Context, version string) (*logreg.Artifact, error)
 	// Datasets is the catalogue. Required.
 	Datasets Datasets
+	// Installation tells ours from others that speak to the same server. Required.
+	Installation string
 	// Experiment and Model are names on the server; empty for the defaults.
 	Experiment, Model string
 	// Source names the program that trained, Revision is its commit; both may be empty.
@@ -59,6 +61,8 @@ func (o TrackerOptions) validate() error {
 		return errors.New("mlflow: TrackerOptions.Artifact is missing")
 	case o.Datasets == nil:
 		return errors.New("mlflow: TrackerOptions.Datasets is missing")
+	case o.Installation == "":
+		return errors.New("mlflow: TrackerOptions.Installation is missing")
 	}
 	return nil
 }
@@ -88,8 +92,8 @@ type notes struct {
 }
 
 // Track tells of a retraining and returns the id of its run. It may be called again with the same run
-// and the notes saved last, empty if there are none, until it returns no error: nothing is then made
-// twice. An error whose Permanent method says so ends that; the run is closed as far as it came.
+// and the notes saved last, empty if there are none, until it returns no error, and even after: what is
+// there is left as it is, and nothing is made twice. An error whose Permanent method says so ends that; the run is closed as far as it came.
 func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMessage,
 	save func(ctx context.Context, notes json.RawMessage) error,
 ) (string, error) {

@@ -50,9 +50,9 @@ func (j *job) activate(ctx context.Context) error {
 
 // tracked is what is told of the retraining to those who keep track of it.
 func (j *job) tracked(o ml.RetrainOutcome) ml.TrackedRun {
-	return ml.TrackedRun{
-		JobID: j.id, Args: j.args, Started: j.started.UTC(), Ended: o.Record.CreatedAt, Version: &o.Version, Result: &o.Result,
-	}
+	run := *o.Record.Told
+	run.Version = &o.Version
+	return run
 }
 
 // showVerdict ends the record of the run with what people read of it.
@@ -78,7 +78,9 @@ func (j *job) outcome() (ml.RetrainOutcome, error) {
 	if activated {
 		status = ml.VersionReady
 	}
-	duration := j.options.Clock().Sub(j.started)
+	ended := j.options.Clock().UTC()
+	duration := ended.Sub(j.started)
+	result := j.result(duration)
 	return ml.RetrainOutcome{
 		Version: ml.Version{
 			Name: j.name, Accuracy: j.quality.Accuracy, TrainingSamples: j.sides.train.Len(), CreatedAt: j.created,
@@ -88,9 +90,10 @@ func (j *job) outcome() (ml.RetrainOutcome, error) {
 		Record: ml.TrainingRecord{
 			Version: j.name, Reason: j.args.Reason, TrainingSamples: j.sides.train.Len(),
 			AccuracyBefore: j.championAccuracy(), AccuracyAfter: j.quality.Accuracy,
-			Duration: duration, CreatedAt: j.options.Clock().UTC(), Verdict: j.verdict, Details: j.reason, JobID: j.id,
+			Duration: duration, CreatedAt: ended, Verdict: j.verdict, Details: j.reason, JobID: j.id,
+			Told: &ml.TrackedRun{JobID: j.id, Args: j.args, Started: j.started.UTC(), Ended: ended, Result: &result},
 		},
-		Result:   j.result(duration),
+		Result:   result,
 		Activate: activated,
 		Champion: j.champion.name,
 	}, nil

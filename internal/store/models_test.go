@@ -267,3 +267,20 @@ func TestActivationsAreAStack(t *testing.T) {
 		}
 	})
 }
+
+// What is told of a retraining is kept to the millisecond, and with who asked for what.
+func TestWhatWasToldOfARetrainingIsKept(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	o := outcome(5, "v1", true)
+	o.Record.Told = &ml.TrackedRun{
+		JobID: 5, Args: ml.RetrainArgs{Generate: true, RequestedBy: "ann"}, Result: &o.Result,
+		Started: at(2026, 1, 2, 3, 4, 5, 6_000_000), Ended: at(2026, 1, 2, 3, 4, 6, 789_000_000),
+	}
+	ok(t, s.FinishRetrain(t.Context(), o, nil))
+	got, err := s.Training(t.Context(), "v1")
+	ok(t, err)
+	if diff := cmp.Diff(o.Record.Told, got.Told); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -50,24 +51,25 @@ func (s *Store) Subscribe(ctx context.Context, service ml.Service, on bool) erro
 	return nil
 }
 
-// Owe notes that a service is to be told, after all that it is owed already, and calls then in the
-// same transaction, which may be nil. Nothing is owed, and then is not called, if the service is not
-// subscribed.
-func (s *Store) Owe(ctx context.Context, service ml.Service, kind string, payload any, then func(*sql.Tx) error) error {
-	err := s.transaction(ctx, func(_ *gorm.DB, raw *sql.Tx) error {
-		owed, err := s.OweTx(ctx, raw, service, kind, payload)
-		if err != nil || !owed || then == nil {
-			return err
-		}
-		return then(raw)
-	})
+// Transaction makes of what f does one whole, for the methods that take a transaction.
+func (s *Store) Transaction(ctx context.Context, f func(*sql.Tx) error) error {
+	err := s.transaction(ctx, func(_ *gorm.DB, raw *sql.Tx) error { return f(raw) })
 	if err != nil {
-		return fmt.Errorf("store: owe %s a %s: %w", service, kind, coded(err))
+		return fmt.Errorf("store: %w", coded(err))
 	}
 	return nil
 }
 
-// OweTx is Owe within a transaction of the store. It returns false if the service is not subscribed.
+// Installation is the name of this database among others, the same in its copies.
+func (s *Store) Installation(ctx context.Context) (id string, err error) {
+	if err := s.read.WithContext(ctx).Raw("SELECT id FROM installation").Scan(&id).Error; err != nil || id == "" {
+		return "", fmt.Errorf("store: read the installation's id: %w", coded(cmp.Or(err, sql.ErrNoRows)))
+	}
+	return id, nil
+}
+
+// OweTx notes, within a transaction, that a service is to be told, after all that it is owed already.
+// It returns false, and nothing is owed, if the service is not subscribed.
 func (s *Store) OweTx(ctx context.Context, tx *sql.Tx, service ml.Service, kind string, payload any) (owed bool, err error) {
 	text, err := json.Marshal(payload)
 	if err != nil {
@@ -109,7 +111,7 @@ func (s *Store) BeginDelivery(ctx context.Context, service ml.Service) (ml.Deliv
 			return err
 		}
 		r.Attempts++
-		return tx.Model(&r).Updates(map[string]any{"attempts": r.Attempts, "error": ""}).Error
+		return tx.Model(&r).Update("attempts", r.Attempts).Error
 	})
 	if err != nil {
 		return ml.Delivery{}, fmt.Errorf("store: begin a delivery to %s: %w", service, found(err, "nothing is owed to %s", service))

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -16,7 +17,10 @@ import (
 
 func owe(t *testing.T, s *store.Store, kind string, payload any) {
 	t.Helper()
-	ok(t, s.Owe(t.Context(), ml.ServiceMLflow, kind, payload, nil))
+	ok(t, s.Transaction(t.Context(), func(tx *sql.Tx) error {
+		_, err := s.OweTx(t.Context(), tx, ml.ServiceMLflow, kind, payload)
+		return err
+	}))
 }
 
 func backlog(t *testing.T, s *store.Store) int64 {
@@ -29,10 +33,14 @@ func backlog(t *testing.T, s *store.Store) int64 {
 func TestNothingIsOwedToAServiceThatNobodyHasSet(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
-	called := false
-	ok(t, s.Owe(t.Context(), ml.ServiceMLflow, "run", 1, func(*sql.Tx) error { called = true; return nil }))
-	if n := backlog(t, s); n != 0 || called {
-		t.Errorf("%d deliveries wait, then called: %v", n, called)
+	ok(t, s.Transaction(t.Context(), func(tx *sql.Tx) error {
+		if owed, err := s.OweTx(t.Context(), tx, ml.ServiceMLflow, "run", 1); owed || err != nil {
+			t.Errorf("owed %v, %v", owed, err)
+		}
+		return nil
+	}))
+	if n := backlog(t, s); n != 0 {
+		t.Errorf("%d deliveries wait", n)
 	}
 	ok(t, s.Subscribe(t.Context(), ml.ServiceMLflow, true))
 	ok(t, s.Subscribe(t.Context(), ml.ServiceMLflow, true)) // each worker does at its start
@@ -43,7 +51,10 @@ func TestNothingIsOwedToAServiceThatNobodyHasSet(t *testing.T) {
 		t.Errorf("%d deliveries wait, want the one of the time between", n)
 	}
 	ok(t, s.Subscribe(t.Context(), ml.ServicePrefect, true))
-	ok(t, s.Owe(t.Context(), ml.ServicePrefect, "flowrun", 4, func(tx *sql.Tx) error {
+	ok(t, s.Transaction(t.Context(), func(tx *sql.Tx) error {
+		if _, err := s.OweTx(t.Context(), tx, ml.ServicePrefect, "flowrun", 4); err != nil {
+			return err
+		}
 		for service, want := range map[ml.Service]bool{ml.ServiceMLflow: false, ml.ServicePrefect: true} {
 			if owed, err := s.Owed(t.Context(), tx, service); err != nil || owed != want {
 				t.Errorf("%s: owed %v, %v", service, owed, err)
@@ -77,6 +88,9 @@ func TestDeliveriesComeInTheirOrderAndKeepWhatWasNoted(t *testing.T) {
 	if diff := cmp.Diff(want, again); diff != "" {
 		t.Errorf("the second try (-want +got):\n%s", diff)
 	}
+	if b, _, err := s.Backlog(t.Context(), ml.ServiceMLflow); err != nil || b.Error != "connection refused" {
+		t.Errorf("while it is tried again, what is known of it is %+v, %v", b, err)
+	}
 	ok(t, s.EndDelivery(t.Context(), again.ID))
 	next, err := s.BeginDelivery(t.Context(), ml.ServiceMLflow)
 	ok(t, err)
@@ -107,7 +121,9 @@ func TestWhatIsOwedInATransactionIsOwedIfItCommits(t *testing.T) {
 	s := setup(t)
 	ok(t, s.Subscribe(t.Context(), ml.ServiceMLflow, true))
 	refused := errors.New("refused")
-	err := s.Owe(t.Context(), ml.ServiceMLflow, "run", 1, func(tx *sql.Tx) error {
+	err := s.Transaction(t.Context(), func(tx *sql.Tx) error {
+		_, err := s.OweTx(t.Context(), tx, ml.ServiceMLflow, "run", 1)
+		ok(t, err)
 		owed, err := s.Owed(t.Context(), tx, ml.ServiceMLflow)
 		ok(t, err)
 		if !owed {
@@ -117,6 +133,22 @@ func TestWhatIsOwedInATransactionIsOwedIfItCommits(t *testing.T) {
 	})
 	if !errors.Is(err, refused) || backlog(t, s) != 0 {
 		t.Errorf("error %v, %d wait", err, backlog(t, s))
+	}
+}
+
+// A database has a name of its own from the start, and keeps it.
+func TestInstallationsTellThemselvesApart(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "platform.db")
+	at := func(o *store.Options) { o.Path = path }
+	var ids []string
+	for _, s := range []*store.Store{setup(t, at), setup(t, at), setup(t)} {
+		id, err := s.Installation(t.Context())
+		ok(t, err)
+		ids = append(ids, id)
+	}
+	if len(ids[0]) != 32 || ids[1] != ids[0] || ids[2] == ids[0] {
+		t.Errorf("ids %q, want the first two equal", ids)
 	}
 }
 

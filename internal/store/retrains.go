@@ -29,6 +29,7 @@ type trainingRow struct {
 	Verdict                 string
 	Details                 string
 	JobID                   int64
+	Told                    string // JSON, empty if it was not written down
 }
 
 func (trainingRow) TableName() string { return "model_training_logs" }
@@ -98,7 +99,10 @@ func (s *Store) storeOutcome(tx *gorm.DB, raw *sql.Tx, o ml.RetrainOutcome) erro
 			return err
 		}
 	}
-	record := s.rowOfTraining(o.Record)
+	record, err := s.rowOfTraining(o.Record)
+	if err != nil {
+		return err
+	}
 	if err := tx.Create(&record).Error; err != nil {
 		return err
 	}
@@ -123,7 +127,7 @@ func stillActive(tx *gorm.DB, champion string) error {
 	return nil
 }
 
-func (s *Store) rowOfTraining(t ml.TrainingRecord) trainingRow {
+func (s *Store) rowOfTraining(t ml.TrainingRecord) (trainingRow, error) {
 	if t.CreatedAt.IsZero() {
 		t.CreatedAt = s.now()
 	}
@@ -143,7 +147,12 @@ func (s *Store) rowOfTraining(t ml.TrainingRecord) trainingRow {
 	if t.MLflowRunID != "" {
 		row.MLflowRunID = &t.MLflowRunID
 	}
-	return row
+	if t.Told == nil {
+		return row, nil
+	}
+	told, err := json.Marshal(t.Told)
+	row.Told = string(told)
+	return row, err
 }
 
 // TrainingHistory reads the newest retrainings, newest first, and how many there are.
@@ -182,7 +191,14 @@ func (s *Store) Training(ctx context.Context, version string) (ml.TrainingRecord
 	if err := s.read.WithContext(ctx).Where("model_version = ?", version).Order("id DESC").Take(&r).Error; err != nil {
 		return ml.TrainingRecord{}, fmt.Errorf("store: read the training of %s: %w", version, found(err, "no training of %s is known", version))
 	}
-	return r.record(), nil
+	record := r.record()
+	if r.Told == "" {
+		return record, nil
+	}
+	if err := json.Unmarshal([]byte(r.Told), &record.Told); err != nil {
+		return record, fmt.Errorf("store: read the training of %s: %w", version, err)
+	}
+	return record, nil
 }
 
 // SetMLflowRun notes under which id MLflow knows the retraining of a job.

@@ -172,6 +172,16 @@ func PrintSettings(w io.Writer, config any) {
 	_ = tw.Flush() // the writer below is a terminal or a pipe: nobody is left to tell
 }
 
+// withoutUser hides who is named in a URL and by which password. Where what is before the last @ is not
+// quite a user it is hidden as well: nobody reads that in a log.
+func withoutUser(value string) string {
+	scheme, rest, isURL := strings.Cut(value, "://")
+	if at := strings.LastIndex(rest, "@"); isURL && at >= 0 {
+		return scheme + "://(set)" + rest[at:]
+	}
+	return value
+}
+
 // Masked lists NAME=value of the settings in force, secrets hidden, for the start-up log.
 func Masked(config any) []string {
 	v := reflect.ValueOf(config).Elem()
@@ -194,7 +204,7 @@ func Masked(config any) []string {
 				}
 				out = append(out, name+"="+value)
 			default:
-				out = append(out, fmt.Sprintf("%s=%v", name, v.Field(i).Interface()))
+				out = append(out, fmt.Sprintf("%s=%s", name, withoutUser(fmt.Sprint(v.Field(i).Interface()))))
 			}
 		}
 	}

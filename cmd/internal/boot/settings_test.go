@@ -101,6 +101,27 @@ func TestSecretsAreNotShown(t *testing.T) {
 	}
 }
 
+func TestWhoIsNamedInAURLIsNotShown(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{
+		"http://user:pass@host:1/p":      "http://(set)@host:1/p",
+		"https://token@host":             "https://(set)@host",
+		"http://user:p@ss/w0rd@host?q=1": "http://(set)@host?q=1",
+		"http://host/path":               "http://host/path",
+		"sqlite:data/me@home.db":         "sqlite:data/me@home.db",
+	} {
+		if got := withoutUser(value); got != want {
+			t.Errorf("%s is shown as %s, want %s", value, got, want)
+		}
+	}
+	config := struct {
+		Home string `env:"SAMPLE_HOME"`
+	}{"http://user:pass@host"}
+	if diff := cmp.Diff([]string{"SAMPLE_HOME=http://(set)@host"}, Masked(&config)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestHelpNamesEachSettingAndDefault(t *testing.T) {
 	t.Parallel()
 	var out, errs bytes.Buffer

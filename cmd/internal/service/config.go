@@ -90,18 +90,9 @@ func (w WorkerSettings) Validate() error {
 		}
 	}
 	if w.DiscordURL != "" {
-		// The URL holds a secret: the error must not repeat it.
-		if !isWebURL(w.DiscordURL) {
-			errs = append(errs, errors.New("DISCORD_WEBHOOK_URL: is not an http(s) URL"))
-		}
+		errs = append(errs, judgeURL("DISCORD_WEBHOOK_URL", w.DiscordURL, ""))
 	}
 	return errors.Join(errs...)
-}
-
-// isWebURL reports whether a text is an http or https URL.
-func isWebURL(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
 }
 
 // MLflowSettings are how the tracking server is spoken to. Their names are those of MLflow's own client.
@@ -113,6 +104,7 @@ type MLflowSettings struct {
 	ClientCert string `env:"MLFLOW_TRACKING_CLIENT_CERT_PATH" help:"file with our certificate and its key (PEM)"`
 	Insecure   bool   `env:"MLFLOW_TRACKING_INSECURE_TLS" envDefault:"false" help:"trust any certificate of the MLflow server"`
 	Experiment string `env:"MLFLOW_EXPERIMENT_NAME" envDefault:"ia_continu_solution" help:"experiment that holds the runs"`
+	Model      string `env:"MLFLOW_MODEL_NAME" envDefault:"ia_continu_logistic_regression" help:"registered model that holds the versions; each data folder needs its own"`
 	Sync       string `env:"MLFLOW_SYNC" envDefault:"push" help:"push: what MLflow lacks of the versions and aliases here is sent, at start and every hour; off: it is only told"`
 }
 
@@ -120,10 +112,14 @@ type MLflowSettings struct {
 const trackingOff = "off"
 
 func (m MLflowSettings) check(uri string) error {
-	var errs []error
-	// The URL may hold a password: the error must not repeat it.
-	if u, err := url.Parse(uri); uri != "" && uri != trackingOff && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		errs = append(errs, errors.New("MLFLOW_TRACKING_URI: is not an http(s) URL such as http://localhost:5000, nor off"))
+	errs := []error{
+		judgeCertificates("MLFLOW_TRACKING_SERVER_CERT_PATH", m.CAFile),
+		judgeKeyPair("MLFLOW_TRACKING_CLIENT_CERT_PATH", m.ClientCert),
+		judgeName("MLFLOW_EXPERIMENT_NAME", m.Experiment),
+		judgeModelName("MLFLOW_MODEL_NAME", m.Model),
+	}
+	if uri != "" && uri != trackingOff {
+		errs = append(errs, judgeBase("MLFLOW_TRACKING_URI", uri, " such as http://localhost:5000, or off"))
 	}
 	if m.Sync != syncPush && m.Sync != syncOff {
 		errs = append(errs, fmt.Errorf("MLFLOW_SYNC: %q is not one of push, off", m.Sync))
@@ -151,9 +147,12 @@ type PrefectSettings struct {
 
 // Validate implements the check of boot.Load.
 func (p PrefectSettings) Validate() error {
-	var errs []error
-	if u, err := url.Parse(p.PrefectURL); p.PrefectURL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil) {
-		errs = append(errs, errors.New("PREFECT_API_URL: is not an http(s) URL without a user, such as http://localhost:4200/api"))
+	errs := []error{judgeCertificates("PREFECT_API_SSL_CERT_FILE", p.PrefectCAFile)}
+	if p.PrefectURL != "" {
+		errs = append(errs, judgeBase("PREFECT_API_URL", p.PrefectURL, " such as http://localhost:4200/api"))
+	}
+	if u, err := url.Parse(p.PrefectURL); err == nil && u.User != nil {
+		errs = append(errs, errors.New("PREFECT_API_URL: holds a user; set PREFECT_API_AUTH_STRING instead"))
 	}
 	if p.PrefectAuth != "" && p.PrefectKey != "" {
 		errs = append(errs, errors.New("PREFECT_API_KEY: set it or PREFECT_API_AUTH_STRING, not both"))
@@ -181,8 +180,8 @@ func (f FlowSettings) Validate() error {
 	if f.Interval < Duration(time.Second) {
 		errs = append(errs, fmt.Errorf("MONITORING_INTERVAL: %s is less than 1s", f.Interval))
 	}
-	if f.PushURL != "" && !isWebURL(f.PushURL) { // it holds a secret: the error must not repeat it
-		errs = append(errs, errors.New("KUMA_PUSH_URL: is not an http(s) URL such as http://localhost:3001/api/push/TOKEN"))
+	if f.PushURL != "" {
+		errs = append(errs, judgeURL("KUMA_PUSH_URL", f.PushURL, " such as http://localhost:3001/api/push/TOKEN"))
 	}
 	return errors.Join(errs...)
 }
@@ -245,11 +244,8 @@ type FlowConfig struct {
 
 // Validate implements the check of boot.Load.
 func (c FlowConfig) Validate() error {
-	err := error(nil)
-	if u, parseErr := url.Parse(c.APIURL); parseErr != nil || u.Host == "" {
-		err = fmt.Errorf("API_URL: %q is not a URL such as http://localhost:8000", c.APIURL)
-	}
-	return errors.Join(c.Folder.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(), err)
+	return errors.Join(c.Folder.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(),
+		judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 }
 
 // UpConfig is the configuration of `iacontinu up`: all processes in one.

@@ -2,6 +2,7 @@ package service
 
 import (
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,37 @@ func TestProductionNeedsItsKey(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "kkkk") {
 			t.Errorf("the error shows the key: %v", err)
+		}
+	}
+}
+
+// TestServersAreJudgedAtTheStart: what can't work is told by the name of the setting, before anything runs.
+func TestServersAreJudgedAtTheStart(t *testing.T) {
+	t.Parallel()
+	none := filepath.Join(t.TempDir(), "no.pem")
+	write(t, none) // a file, and no certificate
+	for _, setting := range []string{
+		"MLFLOW_TRACKING_URI=http://localhost:220000", "MLFLOW_TRACKING_URI=http://u:hush@localhost:5000/#/experiments",
+		"MLFLOW_TRACKING_URI=http://localhost:0", "MLFLOW_TRACKING_URI=http://hush@localhost:5000?a=b", "MLFLOW_TRACKING_URI=ftp://u:hush@localhost",
+		"MLFLOW_TRACKING_SERVER_CERT_PATH=/nope", "MLFLOW_TRACKING_SERVER_CERT_PATH=" + none, "MLFLOW_TRACKING_CLIENT_CERT_PATH=" + none,
+		"MLFLOW_EXPERIMENT_NAME= ", "MLFLOW_MODEL_NAME= ", "MLFLOW_MODEL_NAME=a/b", "MLFLOW_MODEL_NAME=it's", "MLFLOW_MODEL_NAME=..",
+		"PREFECT_API_URL=http://localhost:220000/api", "PREFECT_API_URL=http://localhost:4200/#/runs", "PREFECT_API_URL=http://u:hush@localhost:4200/api",
+		"PREFECT_API_SSL_CERT_FILE=/nope", "PREFECT_API_SSL_CERT_FILE=" + none, "DISCORD_WEBHOOK_URL=https://discord.com:99999/hush",
+	} {
+		name, _, _ := strings.Cut(setting, "=")
+		var c UpConfig
+		err := boot.Load(&c, []string{setting})
+		if err == nil || !strings.HasPrefix(err.Error(), name+": ") || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+	for _, setting := range []string{
+		"MLFLOW_TRACKING_URI=https://u:hush@mlflow.example/base/", "MLFLOW_TRACKING_URI=off", "MLFLOW_MODEL_NAME=my model.2",
+		"PREFECT_API_URL=http://[::1]:4200/api", "DISCORD_WEBHOOK_URL=https://discord.com/api/webhooks/1/a?thread_id=2",
+	} {
+		var c UpConfig
+		if err := boot.Load(&c, []string{setting}); err != nil {
+			t.Errorf("%s: %v", setting, err)
 		}
 	}
 }

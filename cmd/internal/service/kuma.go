@@ -31,17 +31,19 @@ type KumaConfig struct {
 // Validate implements the check of boot.Load.
 func (c KumaConfig) Validate() error {
 	var errs []error
-	if !isWebURL(c.URL) || strings.Contains(c.URL, "@") {
-		errs = append(errs, errors.New("KUMA_URL: is not an http(s) URL without a user, such as http://localhost:3001"))
+	if err := judgeURL("KUMA_URL", c.URL, " without a user, such as http://localhost:3001"); err != nil {
+		errs = append(errs, err)
+	} else if strings.Contains(c.URL, "@") {
+		errs = append(errs, errors.New("KUMA_URL: holds a user; want a URL without one, such as http://localhost:3001"))
 	}
 	if c.Password == "" {
 		errs = append(errs, errors.New("KUMA_PASSWORD: required: that of Uptime Kuma's account, or one to make it with"))
 	}
-	if c.Discord != "" && !isWebURL(c.Discord) {
-		errs = append(errs, errors.New("DISCORD_WEBHOOK_URL: is not an http(s) URL"))
+	if c.Discord != "" {
+		errs = append(errs, judgeURL("DISCORD_WEBHOOK_URL", c.Discord, ""))
 	}
-	if c.APIURL != "" && !isWebURL(c.APIURL) {
-		errs = append(errs, fmt.Errorf("API_URL: %q is not a URL such as http://localhost:8000", c.APIURL))
+	if c.APIURL != "" {
+		errs = append(errs, judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 	}
 	if i := time.Duration(c.Interval); i < kuma.MinInterval || i > kuma.MaxInterval {
 		errs = append(errs, fmt.Errorf("KUMA_INTERVAL: %s is not from %s to %s", c.Interval, kuma.MinInterval, kuma.MaxInterval))

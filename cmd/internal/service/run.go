@@ -59,7 +59,7 @@ func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		worker, err := NewWorker(p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
+		worker, err := NewWorker(ctx, p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url str
 		if err != nil {
 			return err
 		}
-		worker, err := NewWorker(p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
+		worker, err := NewWorker(ctx, p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}

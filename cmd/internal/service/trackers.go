@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -49,19 +47,12 @@ type view struct {
 	hide func()
 }
 
-const (
-	// reconcileEvery is the time between two comparisons with MLflow.
-	reconcileEvery = time.Hour
-	// allVersions is more than are ever kept.
-	allVersions = 100_000
-)
-
-func newTrackers(p *Platform, t Tracking, server *prefect.Client) (*trackers, error) {
+func newTrackers(ctx context.Context, p *Platform, t Tracking, server *prefect.Client) (*trackers, error) {
 	out := &trackers{platform: p, push: t.Sync == syncPush, prefect: server, views: map[int64]view{}}
 	services := map[ml.Service]outbox.DeliverFunc{}
 	var err error
 	if t.URI != "" && t.URI != trackingOff {
-		if out.mlflow, err = p.mlflowTracker(t); err != nil {
+		if out.mlflow, err = p.mlflowTracker(ctx, t); err != nil {
 			return nil, err
 		}
 		services[ml.ServiceMLflow] = out.tellMLflow
@@ -73,7 +64,7 @@ func newTrackers(p *Platform, t Tracking, server *prefect.Client) (*trackers, er
 	return out, err
 }
 
-func (p *Platform) mlflowTracker(t Tracking) (*mlflow.Tracker, error) {
+func (p *Platform) mlflowTracker(ctx context.Context, t Tracking) (*mlflow.Tracker, error) {
 	client, err := mlflow.NewClient(mlflow.Options{
 		URL: t.URI, Username: t.Username, Password: t.Password, Token: t.Token,
 		CAFile: t.CAFile, ClientCertFile: t.ClientCert, Insecure: t.Insecure, Logger: p.Log, Registerer: p.Registry,
@@ -81,13 +72,26 @@ func (p *Platform) mlflowTracker(t Tracking) (*mlflow.Tracker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("MLFLOW_TRACKING_...: %w", err)
 	}
+	installation, err := p.Store.Installation(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return mlflow.NewTracker(mlflow.TrackerOptions{
-		Client: client,
-		Artifact: func(_ context.Context, version string) (*logreg.Artifact, error) {
-			return logreg.LoadArtifact(p.artifactDir(version))
-		},
-		Datasets: p.Store, Experiment: t.Experiment, Revision: boot.Revision(), Logger: p.Log,
+		Client: client, Artifact: p.artifactToTell, Datasets: p.Store, Installation: installation,
+		Experiment: t.Experiment, Model: t.Model, Revision: boot.Revision(), Logger: p.Log,
 	})
+}
+
+// artifactToTell is a version with the data that examples are made of, if there are any.
+func (p *Platform) artifactToTell(ctx context.Context, version string) (*logreg.Artifact, error) {
+	a, err := logreg.LoadArtifact(p.artifactDir(version))
+	if err != nil {
+		return nil, err
+	}
+	if a.Reference, err = logreg.LoadReference(p.artifactDir(version)); err != nil {
+		p.Log.DebugContext(ctx, "a model is told without examples of its data", "version", version, "error", err)
+	}
+	return a, nil
 }
 
 // subscribe says which services are told from now on, and has them told what they are owed.
@@ -162,19 +166,21 @@ func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
 
 // track owes MLflow the run of a retraining and Prefect how it went, in the transaction that ends it; tx
 // is nil for one that failed.
-func (t *trackers) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) (err error) {
+func (t *trackers) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flow flowrun.Run) error {
 	t.hide(run.JobID) // its view must not be told of after its end
 	p := t.platform
-	aliases, owe := p.Store.Aliases, p.owe
+	read, owe := p.Store.Aliases, p.owe
 	if tx != nil {
-		aliases = func(ctx context.Context) (ml.Aliases, error) { return p.Store.AliasesTx(ctx, tx) }
+		read = func(ctx context.Context) (ml.Aliases, error) { return p.Store.AliasesTx(ctx, tx) }
 		owe = func(ctx context.Context, service ml.Service, kind string, payload any) error {
 			return p.oweTx(ctx, tx, service, kind, payload)
 		}
 	}
-	if run.Aliases, err = aliases(ctx); err != nil {
+	aliases, err := read(ctx)
+	if err != nil {
 		return err
 	}
+	run.Aliases = &aliases
 	if err := owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
 		return err
 	}
@@ -251,103 +257,4 @@ func read(d ml.Delivery, into any) error {
 		return unreadable{fmt.Errorf("delivery %d can't be read: %w", d.ID, err)}
 	}
 	return nil
-}
-
-// reconcile has MLflow compared with what is here, at the first call and then every hour. It is a
-// delivery, so that it comes after all that MLflow is owed by then.
-func (t *trackers) reconcile(ctx context.Context) error {
-	t.mu.Lock()
-	due := t.mlflow != nil && time.Since(t.reconciled) >= reconcileEvery
-	t.mu.Unlock()
-	if !due {
-		return nil
-	}
-	waiting, err := t.platform.Store.Waiting(ctx, ml.ServiceMLflow, ml.DeliveryReconcile)
-	if err != nil || len(waiting) > 0 {
-		return err
-	}
-	if err := t.platform.owe(ctx, ml.ServiceMLflow, ml.DeliveryReconcile, struct{}{}); err != nil {
-		return err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.reconciled = time.Now()
-	return nil
-}
-
-// compare tells what MLflow has other than here, and mends it if it is to be mended.
-func (t *trackers) compare(ctx context.Context) error {
-	p := t.platform
-	versions, _, err := p.Store.Versions(ctx, allVersions)
-	if err != nil {
-		return err
-	}
-	aliases, err := p.Store.Aliases(ctx)
-	if err != nil {
-		return err
-	}
-	owed, err := t.owedVersions(ctx)
-	if err != nil {
-		return err
-	}
-	versions = slices.DeleteFunc(versions, func(v ml.Version) bool {
-		// Without its artifact a version can't be registered, and would be missed again every hour.
-		_, err := os.Stat(p.artifactDir(v.Name))
-		return err != nil || owed[v.Name]
-	})
-	diff, err := t.mlflow.Reconcile(ctx, versions, aliases)
-	if err != nil || !diff.Mendable() {
-		return err
-	}
-	missing := make([]string, len(diff.Missing))
-	for i, v := range diff.Missing {
-		missing[i] = v.Name
-	}
-	p.Log.WarnContext(ctx, "mlflow has other versions or aliases than the platform", "missing_there", missing, "aliases", diff.Aliases, "mended", t.push)
-	if !t.push {
-		return nil
-	}
-	for _, v := range diff.Missing {
-		if err := t.oweAgain(ctx, v, aliases); err != nil {
-			return err
-		}
-	}
-	return t.mlflow.SetAliases(ctx, aliases)
-}
-
-// owedVersions are those that were made after the comparison was owed, and whose runs are told next.
-func (t *trackers) owedVersions(ctx context.Context) (map[string]bool, error) {
-	waiting, err := t.platform.Store.Waiting(ctx, ml.ServiceMLflow, ml.DeliveryRun)
-	if err != nil {
-		return nil, err
-	}
-	owed := map[string]bool{}
-	for _, payload := range waiting {
-		var run ml.TrackedRun
-		if err := json.Unmarshal([]byte(payload), &run); err == nil && run.Version != nil {
-			owed[run.Version.Name] = true
-		}
-	}
-	return owed, nil
-}
-
-// oweAgain owes the run of a version that MLflow lacks, as far as it is still known.
-func (t *trackers) oweAgain(ctx context.Context, v ml.Version, aliases ml.Aliases) error {
-	record, err := t.platform.Store.Training(ctx, v.Name)
-	if ml.CodeOf(err) == ml.CodeNotFound {
-		return nil // a version of the earlier system: nothing is known of how it was made
-	}
-	if err != nil {
-		return err
-	}
-	return t.platform.owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, ml.TrackedRun{
-		JobID: record.JobID, Args: ml.RetrainArgs{Reason: record.Reason},
-		Started: record.CreatedAt.Add(-record.Duration), Ended: record.CreatedAt,
-		Version: &v, Aliases: aliases,
-		Result: &ml.RetrainResult{
-			Verdict: record.Verdict, Version: v.Name, Candidate: v.Name, CandidateAccuracy: record.AccuracyAfter,
-			ChampionAccuracy: record.AccuracyBefore, TrainingSamples: record.TrainingSamples, Details: record.Details,
-			DurationSeconds: record.Duration.Seconds(), DatasetIDs: v.DatasetIDs,
-		},
-	})
 }

@@ -12,9 +12,7 @@ import (
 
 // owe notes that a service is to be told, and asks for the delivery.
 func (p *Platform) owe(ctx context.Context, service ml.Service, kind string, payload any) error {
-	return p.Store.Owe(ctx, service, kind, payload, func(tx *sql.Tx) error {
-		return p.Queue.EnqueueDeliveryTx(ctx, tx, service)
-	})
+	return p.Store.Transaction(ctx, func(tx *sql.Tx) error { return p.oweTx(ctx, tx, service, kind, payload) })
 }
 
 // oweTx is owe within a transaction of the store.
@@ -44,13 +42,21 @@ func (p *Platform) backlogCheck(ctx context.Context, service ml.Service) (check 
 	case !subscribed && b.Waiting == 0:
 		return api.Check{}, false
 	case !subscribed:
-		return api.Check{Status: stateOff, Detail: fmt.Sprintf("%d deliveries are left from when it was set; they are dropped after 30 days", b.Waiting)}, true
+		return api.Check{Status: stateOff, Detail: deliveries(b.Waiting, "is", "are") + " left from when it was set, and dropped after 30 days"}, true
 	case b.Waiting == 0:
 		return api.Check{Status: stateOK}, true
 	}
-	detail := fmt.Sprintf("%d deliveries wait, the oldest for %s", b.Waiting, time.Since(b.Oldest).Round(time.Second))
+	detail := fmt.Sprintf("%s, the oldest for %s", deliveries(b.Waiting, "waits", "wait"), time.Since(b.Oldest).Round(time.Second))
 	if b.Error != "" { // it may name addresses, and anybody may ask
 		return api.Check{Status: stateWarning, Detail: detail + "; the last try failed, the worker's log says why", At: &b.Oldest}, true
 	}
 	return api.Check{Status: stateOK, Detail: detail, At: &b.Oldest}, true
+}
+
+// deliveries counts them in words, each with its form of a verb.
+func deliveries(n int64, one, many string) string {
+	if n == 1 {
+		return "1 delivery " + one
+	}
+	return fmt.Sprintf("%d deliveries %s", n, many)
 }

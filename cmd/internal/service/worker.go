@@ -26,8 +26,8 @@ type Worker struct {
 }
 
 // NewWorker returns the worker of a folder; Run works.
-func NewWorker(p *Platform, c WorkerSettings, t Tracking, server *prefect.Client) (*Worker, error) {
-	trackers, err := newTrackers(p, t, server)
+func NewWorker(ctx context.Context, p *Platform, c WorkerSettings, t Tracking, server *prefect.Client) (*Worker, error) {
+	trackers, err := newTrackers(ctx, p, t, server)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func dyingWorker(dir, moment, webhook string) error {
 	}
 	o.AfterStep = die
 	o.Messenger = dyingMessenger{p.Queue, func() { die(activating) }}
-	none, err := newTrackers(p, Tracking{}, nil)
+	none, err := newTrackers(ctx, p, Tracking{}, nil)
 	if err != nil {
 		return err
 	}
@@ -296,7 +296,7 @@ const (
 // finish works until nothing is left to do.
 func finish(t *testing.T, p *Platform, webhook string) {
 	t.Helper()
-	w, err := NewWorker(p, killSettings(webhook), Tracking{}, nil)
+	w, err := NewWorker(t.Context(), p, killSettings(webhook), Tracking{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

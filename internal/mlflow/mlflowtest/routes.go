@@ -31,6 +31,7 @@ func (s *Server) routes() {
 
 	s.handle("POST registered-models/create", s.createRegistered)
 	s.handle("GET registered-models/get", s.getRegistered)
+	s.handle("POST registered-models/set-tag", s.tagRegistered)
 	s.handle("POST registered-models/alias", s.setAlias)
 	s.handle("DELETE registered-models/alias", s.deleteAlias)
 	s.handle("POST model-versions/create", s.createVersion)
@@ -158,7 +159,7 @@ func (r *Run) answer() any {
 	}
 	return map[string]any{
 		"info": map[string]string{
-			"run_id": r.ID, "lifecycle_stage": stage, "artifact_uri": "mlflow-artifacts:/" + r.Experiment + "/" + r.ID + "/artifacts",
+			"run_id": r.ID, "lifecycle_stage": stage, "status": r.Status, "artifact_uri": "mlflow-artifacts:/" + r.Experiment + "/" + r.ID + "/artifacts",
 		},
 		"data": map[string]any{"metrics": metrics}, "outputs": map[string]any{"model_outputs": outputs},
 	}
@@ -319,7 +320,40 @@ func (s *Server) createRegistered(q question) (any, *refusal) {
 		return nil, exists
 	}
 	s.state.registered, s.state.name = true, q.text("name")
+	q.into("tags", &s.state.registeredTags)
 	return none{}, nil
+}
+
+func (s *Server) tagRegistered(q question) (any, *refusal) {
+	if !s.state.registered || q.text("name") != s.state.name {
+		return nil, missing
+	}
+	s.state.registeredTags = append(s.state.registeredTags, Pair{q.text("key"), q.text("value")})
+	return none{}, nil
+}
+
+// DeleteRegistered deletes the registered model with its versions and aliases, as a user does.
+func (s *Server) DeleteRegistered() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.registered, s.state.registeredTags, s.state.versions = false, nil, nil
+	clear(s.state.aliases)
+}
+
+// TagRegistered makes the registered model one with just this tag.
+func (s *Server) TagRegistered(key, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.registeredTags = []Pair{{key, value}}
+}
+
+// SetAlias moves an alias, as a user does; to no version, it is taken away.
+func (s *Server) SetAlias(alias, number string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state.aliases[alias] = number; number == "" {
+		delete(s.state.aliases, alias)
+	}
 }
 
 func (s *Server) getRegistered(q question) (any, *refusal) {
@@ -330,7 +364,9 @@ func (s *Server) getRegistered(q question) (any, *refusal) {
 	for alias, number := range s.state.aliases {
 		aliases = append(aliases, map[string]string{"alias": alias, "version": number})
 	}
-	return map[string]any{"registered_model": map[string]any{"name": s.state.name, "aliases": aliases}}, nil
+	return map[string]any{"registered_model": map[string]any{
+		"name": s.state.name, "aliases": aliases, "tags": s.state.registeredTags,
+	}}, nil
 }
 
 func (s *Server) setAlias(q question) (any, *refusal) {
@@ -371,7 +407,17 @@ func (s *Server) searchVersions(q question) (any, *refusal) {
 			found = append(found, v)
 		}
 	}
-	return map[string]any{"model_versions": found}, nil
+	most, err := strconv.Atoi(q.text("max_results"))
+	from, _ := strconv.Atoi(q.text("page_token"))
+	if err != nil || from > len(found) {
+		return nil, invalid
+	}
+	page := found[from:min(from+most, len(found))]
+	next := ""
+	if from += len(page); from < len(found) {
+		next = strconv.Itoa(from)
+	}
+	return map[string]any{"model_versions": page, "next_page_token": next}, nil
 }
 
 func (v *Version) has(value string) bool {

@@ -30,6 +30,8 @@ type state struct {
 	versions    []*Version
 	aliases     map[string]string
 	files       map[string][]byte
+	// registeredTags are those of the registered model.
+	registeredTags []Pair
 }
 
 // Pair is a tag or a parameter.

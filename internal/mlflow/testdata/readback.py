@@ -43,7 +43,11 @@ def check_run(client, run, want):
     subset(what, run.data.tags, want["tags"])
     subset(what, run.data.params, want["params"])
     subset(what, run.data.metrics, want["metrics"])
-    assert np.isnan(run.data.metrics.get("odd_nan", np.nan)), f"{what}: a NaN became a number"
+    if want["odd"]:
+        odd = {key: run.data.metrics[f"odd_{key}"] for key in ("nan", "up", "down")}
+        assert np.isnan(odd["nan"]), f"{what}: a NaN became {odd['nan']}"
+        # MLflow's database keeps infinities as the largest numbers.
+        assert odd["up"] >= sys.float_info.max and odd["down"] <= -sys.float_info.max, f"{what}: infinities became {odd}"
     assert run.data.tags["mlflow.note.content"], f"{what} has no description"
     same(f"{what} datasets", sorted(i.dataset.name for i in run.inputs.dataset_inputs), sorted(want["datasets"]))
     for i in run.inputs.dataset_inputs:
@@ -60,7 +64,8 @@ def check_model(client, version, want, run_id):
     what = want["name"]
     same(f"{what} run", version.run_id, run_id)
     same(f"{what} status", version.status, "READY")
-    assert version.description, f"{what} has no description"
+    for text in (version.tags["iacontinu.label_0"], version.tags["iacontinu.label_1"]):
+        assert f"`{text}`" in version.description, f"{what}: the description does not name the class {text}"
     logged = mlflow.get_logged_model(version.source.removeprefix("models:/"))
     same(f"{what} model", str(logged.status), "READY")
     linked = [m for m in logged.metrics if m.key == "accuracy"]
@@ -153,7 +158,12 @@ def main(uri, path):
     by_name = {v["name"]: v for v in want["versions"]}
     champion = by_name[want["aliases"]["champion"]]
     frame = pd.DataFrame(champion["rows"], columns=champion["columns"])
-    compare("champion", mlflow.pyfunc.load_model(f"models:/{want['model']}@champion").predict(frame), champion)
+    model = mlflow.pyfunc.load_model(f"models:/{want['model']}@champion")
+    compare("champion", model.predict(frame), champion)
+    # As the README says it, of data of one's own that has whole numbers.
+    own = pd.DataFrame({column: [i, 1, -2] for i, column in enumerate(champion["columns"])})
+    same("types of own data", {str(t) for t in own.dtypes}, {"int64"})
+    same("labels of own data", len(model.predict(own.astype(float))["label"]), 3)
     print(f"served: largest difference {serve(uri, want['model'], champion):.1e}")
 
 
