@@ -11,8 +11,11 @@ RUN go build -trimpath github.com/mattn/go-sqlite3
 COPY migrations ./migrations
 COPY internal ./internal
 COPY cmd ./cmd
+# The repository is not copied: --build-arg REVISION=$(git rev-parse HEAD) says in MLflow which commit trained.
 ARG VERSION=dev
-RUN mkdir /out && go build -trimpath -ldflags "-s -w -X iacontinu/cmd/internal/boot.version=${VERSION}" -o /out/ ./cmd/...
+ARG REVISION
+RUN mkdir /out && go build -trimpath -o /out/ -ldflags "-s -w -X iacontinu/cmd/internal/boot.version=${VERSION} \
+    -X iacontinu/cmd/internal/boot.revision=${REVISION}" ./cmd/...
 
 FROM debian:bookworm-slim
 # Certificates for the webhook; nothing else is needed, so nothing is installed.

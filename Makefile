@@ -10,7 +10,8 @@ PYTHON ?= python3
 export CGO_ENABLED := 1
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -X iacontinu/cmd/internal/boot.version=$(VERSION)
+REVISION := $(shell git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -X iacontinu/cmd/internal/boot.version=$(VERSION) -X iacontinu/cmd/internal/boot.revision=$(REVISION)
 COMMANDS := $(notdir $(patsubst %/main.go,%,$(wildcard cmd/*/main.go)))
 
 TOOLS := $(CURDIR)/.tools

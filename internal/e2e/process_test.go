@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binDir = dir
-		build := exec.Command("go", "build", "-o", dir+string(filepath.Separator), "../../cmd/...")
+		build := exec.Command("go", "build", "-ldflags", "-X iacontinu/cmd/internal/boot.revision="+revision,
+			"-o", dir+string(filepath.Separator), "../../cmd/...")
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
 		if err := build.Run(); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e: build the binaries:", err)
@@ -49,6 +50,9 @@ func TestMain(m *testing.M) {
 		return m.Run()
 	}())
 }
+
+// revision is the commit that the binaries say they are of.
+const revision = "0123456789abcdef0123456789abcdef01234567"
 
 // patience bounds each wait for something that must happen; it is generous because several tests
 // share two cores.

@@ -16,8 +16,11 @@ import (
 	"time"
 )
 
-// version is set by the linker: -X iacontinu/cmd/internal/boot.version=...
-var version = ""
+// Both are set by the linker: -X iacontinu/cmd/internal/boot.version=...
+var (
+	version  = ""
+	revision = "" // where Go can't see the repository, as in a container
+)
 
 // Version is the version of this build.
 func Version() string {
@@ -32,6 +35,9 @@ func Version() string {
 
 // Revision is the commit that this build was made of, empty if it is not known.
 func Revision() string {
+	if revision != "" {
+		return revision
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""
