@@ -188,11 +188,12 @@ func TestWhatNobodyTookIn30DaysIsDroppedAndCounted(t *testing.T) {
 	o, s, registry := setup(t, start.Add(30*24*time.Hour+time.Second), func(context.Context, ml.Delivery, outbox.Save) error {
 		return errors.New("connection refused")
 	})
-	s.owe("run", "run")
+	s.owe("run", "run", "flowrun")
+	s.waiting[2].Service = ml.ServicePrefect // which this worker is not set to tell
 	if err := o.Expire(t.Context()); err != nil || len(s.waiting) != 0 {
 		t.Errorf("error %v, %d wait", err, len(s.waiting))
 	}
-	if n := counted(t, registry, "expired"); n != 2 {
+	if n := counted(t, registry, "expired"); n != 3 {
 		t.Errorf("%v counted as expired", n)
 	}
 }

@@ -1,0 +1,187 @@
+package service
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"iacontinu/internal/ml"
+	"iacontinu/internal/mlflow/mlflowtest"
+)
+
+// tracked is a platform that made versions while nobody told MLflow, and then tells a server in memory.
+func tracked(t *testing.T, versions int, handler http.Handler) (*trackers, *Platform) {
+	t.Helper()
+	dir := t.TempDir()
+	for minute := range versions {
+		p := openPlatform(t, dir)
+		enqueuePinned(t, p, minute)
+		finish(t, p, "")
+	}
+	p := openPlatform(t, dir)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	tr, err := newTrackers(t.Context(), p, Tracking{server.URL, MLflowSettings{Sync: syncPush}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Store.Subscribe(t.Context(), ml.ServiceMLflow, true); err != nil {
+		t.Fatal(err)
+	}
+	return tr, p
+}
+
+// owed are the kinds of what MLflow is owed, in order, and the deliveries' payloads.
+func owed(t *testing.T, p *Platform) (kinds, payloads []string) {
+	t.Helper()
+	rows, err := p.Store.Reader().QueryContext(t.Context(), "SELECT kind, payload FROM outbox WHERE service = 'mlflow' ORDER BY id")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind, payload string
+		if err := rows.Scan(&kind, &payload); err != nil {
+			t.Fatal(err)
+		}
+		kinds, payloads = append(kinds, kind), append(payloads, payload)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return kinds, payloads
+}
+
+// What MLflow lacks is owed once, as it was when it happened, and the aliases after it.
+func TestWhatMLflowLacksIsOwedOnce(t *testing.T) {
+	t.Parallel()
+	tr, p := tracked(t, 1, mlflowtest.New())
+	if err := tr.compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kinds, payloads := owed(t, p)
+	if diff := cmp.Diff([]string{"run", "aliases"}, kinds); diff != "" {
+		t.Fatalf("owed (-want +got):\n%s", diff)
+	}
+	var run ml.TrackedRun
+	if err := json.Unmarshal([]byte(payloads[0]), &run); err != nil {
+		t.Fatal(err)
+	}
+	if !run.Args.Generate || run.Args.Reason != ml.ReasonDrift || run.Partial || run.Aliases != nil || run.Result.HoldoutSamples == 0 ||
+		!run.Started.Before(run.Ended) || run.Version == nil {
+		t.Errorf("owed %s", payloads[0])
+	}
+	if err := tr.compare(t.Context()); err != nil { // the next hour, or after a crash
+		t.Fatal(err)
+	}
+	kinds, _ = owed(t, p)
+	if diff := cmp.Diff([]string{"run", "aliases", "aliases"}, kinds); diff != "" {
+		t.Errorf("owed after a second comparison (-want +got):\n%s", diff)
+	}
+}
+
+// Of a version whose retraining nobody wrote down, what its artifact and record say is told.
+func TestWhatWasNotWrittenDownIsNotInvented(t *testing.T) {
+	t.Parallel()
+	tr, p := tracked(t, 1, mlflowtest.New())
+	if _, err := p.Store.Writer().ExecContext(t.Context(), "UPDATE model_training_logs SET told = ''"); err != nil {
+		t.Fatal(err)
+	}
+	v, err := p.Store.Active(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := tr.toldOnce(t.Context(), v)
+	if err != nil || !run.Partial || run.Args.Generate || run.Result.HoldoutSamples == 0 || run.Result.Verdict != ml.VerdictActivated {
+		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+// An activation while MLflow is being asked is the last word, whenever it comes.
+func TestAnActivationDuringAComparisonStays(t *testing.T) {
+	t.Parallel()
+	server := mlflowtest.New()
+	var meanwhile func()
+	tr, p := tracked(t, 2, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if f := meanwhile; f != nil {
+			meanwhile = nil
+			f()
+		}
+		server.ServeHTTP(w, r)
+	}))
+	versions, _, err := p.Store.Versions(t.Context(), 2)
+	if err != nil || len(versions) != 2 || !versions[0].Active {
+		t.Fatalf("versions %+v, %v", versions, err)
+	}
+	first := versions[1]
+	meanwhile = func() {
+		if _, err := p.Activate(context.WithoutCancel(t.Context()), first.Name, "ann"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := tr.compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	kinds, payloads := owed(t, p)
+	if diff := cmp.Diff([]string{"aliases", "run", "run", "aliases"}, kinds); diff != "" {
+		t.Fatalf("owed (-want +got):\n%s", diff)
+	}
+	if _, err := tr.outbox.Deliver(t.Context(), ml.ServiceMLflow); err != nil {
+		t.Fatal(err)
+	}
+	if champion := `"champion":"` + first.Name + `"`; !strings.Contains(payloads[3], champion) {
+		t.Errorf("the last word is %s, want %s", payloads[3], champion)
+	}
+	if got := server.Aliases(); got["champion"] != "1" || got["previous"] != "2" || len(server.Versions()) != 2 {
+		t.Errorf("aliases %v of %d versions", got, len(server.Versions()))
+	}
+}
+
+// What was owed when the worker stopped is delivered by the next one, without anything new to owe.
+func TestAWorkerResumesWhatIsOwed(t *testing.T) {
+	t.Parallel()
+	tr, p := tracked(t, 1, mlflowtest.New())
+	err := p.Store.Transaction(t.Context(), func(tx *sql.Tx) error { // and the job that would deliver it is gone
+		_, err := p.Store.OweTx(t.Context(), tx, ml.ServiceMLflow, ml.DeliveryAliases, ml.Aliases{})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.subscribe(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	depths, err := p.Queue.Depth(t.Context())
+	if err != nil || len(depths) != 1 {
+		t.Errorf("work %+v, %v; want the delivery", depths, err)
+	}
+}
+
+// What can't be read now can't be read later: it must not stop the line.
+func TestAnUnreadableDeliveryIsPermanent(t *testing.T) {
+	t.Parallel()
+	tr, _ := tracked(t, 1, mlflowtest.New())
+	for kind, payload := range map[string]string{ml.DeliveryRun: "{", ml.DeliveryAliases: "[]", "news": "{}"} {
+		err := tr.tellMLflow(t.Context(), ml.Delivery{Kind: kind, Payload: []byte(payload)}, nil)
+		var refused interface{ Permanent() bool }
+		if !errors.As(err, &refused) || !refused.Permanent() {
+			t.Errorf("%s %s: %v, want a permanent error", kind, payload, err)
+		}
+	}
+}
+
+func TestDeliveriesAreCountedInWords(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[int64]string{1: "1 delivery waits", 2: "2 deliveries wait"} {
+		if got := deliveries(n, "waits", "wait"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
