@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"iacontinu/internal/api"
 )
 
@@ -155,7 +157,9 @@ func TestIntegrationMLflow(t *testing.T) {
 		{"the champion predicts as the platform does", theChampionPredicts},
 		{"pages", mlflowPages},
 		{"the server's absence costs nothing", withoutMLflow},
+		{"a registered model that was deleted comes back", aDeletedModel},
 		{"a server that comes back empty gets it all again", anEmptyServer},
+		{"another installation has another model", anotherInstallation},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.test(t, w) }) {
 			return
@@ -409,9 +413,52 @@ func anEmptyServer(t *testing.T, w *tracking) {
 		t.Errorf("versions %v and aliases %v, want %v and %v", m.versions(), m.Aliases, want.versions(), want.Aliases)
 	}
 	for _, name := range w.told {
-		before, after := want.run(t, name), m.run(t, name)
-		if after.Status != "FINISHED" || (before.Start-after.Start) > 1000 || (after.Start-before.Start) > 1000 {
-			t.Errorf("%s: %s, start %d, was %d", name, after.Status, after.Start, before.Start)
+		if d := cmp.Diff(want.run(t, name), m.run(t, name)); d != "" {
+			t.Errorf("%s (-before +after):\n%s", name, d)
 		}
+	}
+}
+
+// aDeletedModel deletes the registered model alone: its versions and aliases come back, and the runs stay as
+// they are.
+func aDeletedModel(t *testing.T, w *tracking) {
+	want := readMLflow(t, nil, nil)
+	w.stop(t)
+	call(t, http.MethodDelete, *mlflowURL+"/api/2.0/mlflow/registered-models/delete", object{"name": registered}, nil)
+	if m := readMLflow(t, nil, nil); len(m.Versions) != 0 || len(m.Aliases) != 0 {
+		t.Fatalf("it is still there: %+v", m.Versions)
+	}
+	w.start(t)
+	w.worker.logged(t, "mlflow has other versions or aliases than the platform", nil)
+	told(t, w.folder, "mlflow")
+	if d := cmp.Diff(want, readMLflow(t, nil, nil)); d != "" {
+		t.Errorf("(-before +after):\n%s", d)
+	}
+}
+
+// anotherInstallation is a second data folder on the same server: it leaves the model of the first alone, until
+// it has one of its own.
+func anotherInstallation(t *testing.T, w *tracking) {
+	want := readMLflow(t, nil, nil)
+	f := newFolder(t, "MLFLOW_TRACKING_URI="+*mlflowURL)
+	p := startUp(t, f)
+	ready(t, p.url)
+	p.worker.logged(t, "the registered model in mlflow is another installation's: its versions and aliases stay as they are", nil)
+	told(t, f, "mlflow")
+	p.stop(t)
+	got := readMLflow(t, nil, nil)
+	if !cmp.Equal(want.Versions, got.Versions) || !cmp.Equal(want.Aliases, got.Aliases) || len(got.Runs) != len(want.Runs)+1 {
+		t.Errorf("versions %v, aliases %v, %d runs", got.versions(), got.Aliases, len(got.Runs))
+	}
+	p = startUp(t, f, "MLFLOW_MODEL_NAME=second model")
+	ready(t, p.url)
+	first := activeVersion(t, login(t, p.url, "admin", "admin123"))
+	p.worker.logged(t, "mlflow has other versions or aliases than the platform", nil)
+	told(t, f, "mlflow")
+	p.stop(t)
+	var m tracked
+	script(t, nil, &m, *mlflowPython, "testdata/mlflow_read.py", *mlflowURL, experiment, "second model")
+	if len(m.Versions) != 1 || m.Versions[0].Name != first || m.Aliases["champion"] != first || len(m.Runs) != len(got.Runs) {
+		t.Errorf("versions %+v, aliases %v, %d runs; want %s", m.Versions, m.Aliases, len(m.Runs), first)
 	}
 }

@@ -37,9 +37,9 @@ func (t *Tracker) registry(ctx context.Context) (there *registry, ours bool, err
 	if err != nil || there == nil || there.owner == "" || there.owner == t.options.Installation {
 		return there, err == nil, err
 	}
-	t.options.Logger.WarnContext(ctx, "the registered model in mlflow is another installation's: no version is registered and no alias moved. "+
-		"Give this one a model of its own by MLFLOW_MODEL_NAME; or, if it is to take that one over, delete the model's tag "+tagInstallation+" in MLflow",
-		"model", t.options.Model, "belongs_to", there.owner, "installation", t.options.Installation)
+	t.options.Logger.WarnContext(ctx, "the registered model in mlflow is another installation's: its versions and aliases stay as they are",
+		"model", t.options.Model, "belongs_to", there.owner, "installation", t.options.Installation,
+		"do", "set MLFLOW_MODEL_NAME to a name of its own, or, to take the model over, delete its tag "+tagInstallation+" in MLflow")
 	return there, false, nil
 }
 

@@ -110,9 +110,10 @@ func calibrationPlot(bins []logreg.CalibrationBin) (*plot.Plot, error) {
 	}
 	line.Color, dots.Color = ink(), ink()
 	for i, point := range counts.XYs {
-		numbers.TextStyle[i].Font.Size = vg.Points(8)
-		if point.Y > 0.9 { // below the point, where there is room
-			numbers.TextStyle[i].YAlign = -1.5
+		style := &numbers.TextStyle[i]
+		style.Font.Variant, style.Font.Size, style.XAlign, style.YAlign = "Sans", vg.Points(8), -0.5, 0.6
+		if point.Y > 0.9 { // there is no room above
+			style.YAlign = -1.6
 		}
 	}
 	p.Title.Text = "Calibration, with the rows of each bin"
