@@ -438,7 +438,7 @@ func aDeletedModel(t *testing.T, w *tracking) {
 
 // anotherInstallation is a second data folder on the same server: it leaves the model of the first alone, until
 // it has one of its own.
-func anotherInstallation(t *testing.T, w *tracking) {
+func anotherInstallation(t *testing.T, _ *tracking) {
 	want := readMLflow(t, nil, nil)
 	f := newFolder(t, "MLFLOW_TRACKING_URI="+*mlflowURL)
 	p := startUp(t, f)

@@ -45,7 +45,7 @@ func TestKumaConfigErrors(t *testing.T) {
 	for setting, want := range map[string]string{
 		"KUMA_PASSWORD=":                          "KUMA_PASSWORD: required",
 		"KUMA_URL=kuma:3001":                      "KUMA_URL: is not",
-		"KUMA_URL=http://me:hidden-1@kuma:3001":   "KUMA_URL: is not",
+		"KUMA_URL=http://me:hidden-1@kuma:3001":   "KUMA_URL: holds a user",
 		"KUMA_INTERVAL=5":                         "KUMA_INTERVAL: 5s",
 		"KUMA_RETRIES=-1":                         "KUMA_RETRIES: -1",
 		"KUMA_PUSH_TOKEN=hidden-1 ":               "KUMA_PUSH_TOKEN: is not",

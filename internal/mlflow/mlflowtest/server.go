@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -96,7 +97,16 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // Runs are the runs, oldest first.
-func (s *Server) Runs() []Run { return copies(s, &s.state.runs) }
+func (s *Server) Runs() []Run {
+	out := copies(s, &s.state.runs)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range out {
+		r := &out[i]
+		r.Tags, r.Params, r.Metrics = maps.Clone(r.Tags), maps.Clone(r.Params), maps.Clone(r.Metrics)
+	}
+	return out
+}
 
 // Models are the logged models, oldest first.
 func (s *Server) Models() []Model { return copies(s, &s.state.models) }
