@@ -63,7 +63,7 @@ monitoring: ## tests against real Prometheus, Alertmanager and Uptime Kuma; need
 	@deploy/servers/monitoring build/monitoring
 
 .PHONY: check
-check: format vet lint shape benchmarks modules ## format, vet, linters, architecture, schema, benchmarks, modules
+check: format vet lint shape rules benchmarks modules ## format, vet, linters, architecture, schema, alert rules, benchmarks, modules
 
 .PHONY: format
 format: $(GOLANGCI) ## is every file formatted (gofumpt)? make fmt does it
@@ -83,7 +83,11 @@ lint: $(GOLANGCI) ## golangci-lint
 
 .PHONY: shape
 shape: ## import rule, schema, compose file and dashboards
-	$(GO) test ./internal/archtest ./migrations ./deploy/... ./grafana
+	$(GO) test ./internal/archtest ./migrations ./deploy/... ./grafana ./prometheus/...
+
+.PHONY: rules
+rules: ## promtool and amtool, if they are installed, on the alert rules, their tests and the routes
+	@prometheus/check
 
 .PHONY: benchmarks
 benchmarks: ## does every Go benchmark still run? once each, nothing is measured

@@ -1,0 +1,241 @@
+package prometheus
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+type group struct {
+	Name  string
+	Rules []struct {
+		Alert, Record, Expr, For string
+		Labels, Annotations      map[string]string
+	}
+}
+
+func read(t *testing.T, file string, out any) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, out); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
+
+func readGroups(t *testing.T, file string) []group {
+	t.Helper()
+	var rules struct{ Groups []group }
+	read(t, "rules/"+file, &rules)
+	if len(rules.Groups) == 0 {
+		t.Fatalf("rules/%s has no groups", file)
+	}
+	return rules.Groups
+}
+
+// TestAlertsSayWhatToDo: what, how bad, since when (that is the `for`), and where to look.
+func TestAlertsSayWhatToDo(t *testing.T) {
+	t.Parallel()
+	runbooks, err := os.ReadFile("../docs/runbooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sections := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^## (\w+)$`).FindAllSubmatch(runbooks, -1) {
+		sections[string(m[1])] = false
+	}
+	for _, g := range readGroups(t, "alerts.yml") {
+		for _, r := range g.Rules {
+			if r.For == "" || r.Labels["area"] == "" || !slices.Contains([]string{"critical", "warning"}, r.Labels["severity"]) {
+				t.Errorf("%s: for %q, labels %v", r.Alert, r.For, r.Labels)
+			}
+			for _, key := range []string{"summary", "description"} {
+				if s := r.Annotations[key]; len(s) > 400 || (!strings.HasSuffix(s, ".")) {
+					t.Errorf("%s: the %s is no sentence, or too long: %q", r.Alert, key, s)
+				}
+			}
+			if !regexp.MustCompile(`^/d/ia-continu-[a-z-]+$`).MatchString(r.Annotations["dashboard"]) {
+				t.Errorf("%s: dashboard %q", r.Alert, r.Annotations["dashboard"])
+			}
+			if want := "docs/runbooks.md#" + strings.ToLower(r.Alert); r.Annotations["runbook_url"] != want {
+				t.Errorf("%s: runbook_url %q, want %q", r.Alert, r.Annotations["runbook_url"], want)
+			}
+			if _, ok := sections[r.Alert]; !ok {
+				t.Errorf("docs/runbooks.md has no section %s", r.Alert)
+			}
+			sections[r.Alert] = true
+		}
+	}
+	for name, used := range sections {
+		if !used {
+			t.Errorf("docs/runbooks.md: there is no alert %s", name)
+		}
+	}
+}
+
+// TestAlertsHaveTests: promtool runs them (prometheus/check); this says which are missing.
+func TestAlertsHaveTests(t *testing.T) {
+	t.Parallel()
+	for _, g := range readGroups(t, "alerts.yml") {
+		var file struct {
+			Tests []struct {
+				Name   string
+				Alerts []struct {
+					Alertname string
+					Expected  []any `yaml:"exp_alerts"`
+				} `yaml:"alert_rule_test"`
+			}
+		}
+		read(t, "tests/"+g.Name+".yml", &file)
+		fired := map[string]bool{}
+		silent := false
+		for _, test := range file.Tests {
+			quiet := map[string]bool{}
+			for _, a := range test.Alerts {
+				if len(a.Expected) > 0 {
+					fired[a.Alertname] = true
+				} else {
+					quiet[a.Alertname] = true
+				}
+			}
+			silent = silent || len(quiet) == len(g.Rules)
+		}
+		if !silent {
+			t.Errorf("tests/%s.yml: no test keeps every alert of the group silent", g.Name)
+		}
+		for _, r := range g.Rules {
+			if !fired[r.Alert] {
+				t.Errorf("tests/%s.yml: no test makes %s fire", g.Name, r.Alert)
+			}
+		}
+	}
+}
+
+// TestWhatFollowsIsHeldBack: labels and inhibition rules name what the other has.
+func TestWhatFollowsIsHeldBack(t *testing.T) {
+	t.Parallel()
+	alerts, follows := map[string]bool{}, map[string]bool{}
+	for _, g := range readGroups(t, "alerts.yml") {
+		for _, r := range g.Rules {
+			alerts[r.Alert] = true
+			if from := r.Labels["follows_from"]; from != "" {
+				follows[from] = true
+			}
+		}
+	}
+	var routes struct {
+		Inhibit []struct {
+			Source []string `yaml:"source_matchers"`
+			Target []string `yaml:"target_matchers"`
+		} `yaml:"inhibit_rules"`
+	}
+	read(t, "../alertmanager/alertmanager.yml", &routes)
+	held := map[string]bool{}
+	matcher := regexp.MustCompile(`^(\w+)=~?"(.*)"$`)
+	for _, r := range routes.Inhibit {
+		for _, text := range append(r.Source, r.Target...) {
+			m := matcher.FindStringSubmatch(text)
+			switch {
+			case m == nil:
+			case m[1] == "alertname" && !alerts[m[2]]:
+				t.Errorf("inhibition by or of %s, which is no alert", m[2])
+			case m[1] == "follows_from":
+				for from := range strings.SplitSeq(m[2], "|") {
+					held[from] = true
+				}
+			}
+		}
+	}
+	if got, want := slices.Sorted(maps.Keys(held)), slices.Sorted(maps.Keys(follows)); !slices.Equal(got, want) {
+		t.Errorf("held back is what follows from %q, rules say %q", got, want)
+	}
+}
+
+var (
+	quoted   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+	besides  = regexp.MustCompile(`\{[^}]*\}|\[[^\]]*\]|\b(?:by|without|on|ignoring)\s*\([^)]*\)`)
+	word     = regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:.]*(?:\s*\()?|[0-9][0-9a-z.]*`)
+	operator = []string{"and", "or", "unless", "bool"}
+)
+
+// series are the names that an expression reads: its words without functions, operators, labels and numbers.
+func series(expr string) []string {
+	var out []string
+	for _, w := range word.FindAllString(besides.ReplaceAllString(quoted.ReplaceAllString(expr, ""), ""), -1) {
+		if !strings.HasSuffix(w, "(") && !slices.Contains(operator, w) && (w[0] < '0' || w[0] > '9') {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func TestSeries(t *testing.T) {
+	t.Parallel()
+	got := series(`max by (le, a) (rate(x_bucket{b=~"c.*|d{2}"}[5m])) / 2e3 > 14.4 or vector(0) and on () a:b:c >= 5 unless y`)
+	if want := []string{"x_bucket", "a:b:c", "y"}; !slices.Equal(got, want) {
+		t.Errorf("series %q, want %q", got, want)
+	}
+}
+
+// TestRulesReadWhatExists: a rule on a name that nothing exposes would never fire.
+func TestRulesReadWhatExists(t *testing.T) {
+	t.Parallel()
+	known := readMetrics(t)
+	groups := append(readGroups(t, "recording.yml"), readGroups(t, "alerts.yml")...)
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			if r.Record != "" {
+				if known[r.Record] {
+					t.Errorf("two rules record %s", r.Record)
+				}
+				known[r.Record] = true
+			}
+		}
+	}
+	for _, g := range groups {
+		for _, r := range g.Rules {
+			names := series(r.Expr)
+			for _, q := range regexp.MustCompile(`query ("(?:[^"\\]|\\.)*")`).FindAllStringSubmatch(fmt.Sprint(r.Annotations), -1) {
+				names = append(names, series(strings.ReplaceAll(q[1][1:len(q[1])-1], `\"`, `"`))...)
+			}
+			if len(names) == 0 {
+				t.Errorf("%s%s reads nothing: %s", r.Alert, r.Record, r.Expr)
+			}
+			for _, name := range names {
+				if !known[name] && !known[regexp.MustCompile(`_(bucket|sum|count)$`).ReplaceAllString(name, "")] {
+					t.Errorf("%s%s: docs/metrics.md has no %s", r.Alert, r.Record, name)
+				}
+			}
+		}
+	}
+}
+
+// readMetrics are the names of what the platform exposes, and of what Prometheus adds.
+func readMetrics(t *testing.T) map[string]bool {
+	t.Helper()
+	known := map[string]bool{"up": true, "process_cpu_seconds_total": true}
+	files, err := filepath.Glob("../docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		files = []string{"testdata/metrics.md"}
+	}
+	text, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("`([a-z][a-z0-9_]*_[a-z0-9_]*)`").FindAllSubmatch(text, -1) {
+		known[string(m[1])] = true
+	}
+	return known
+}
