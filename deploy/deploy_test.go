@@ -25,6 +25,7 @@ type service struct {
 	Image       string
 	Build       any
 	Command     []string
+	Entrypoint  []string
 	Environment map[string]string
 	Ports       []string
 	Volumes     []string
@@ -68,6 +69,7 @@ func TestComposePublishesTheDocumentedPorts(t *testing.T) {
 		"random-check-flow": {"127.0.0.1:8002:8002"},
 		"worker":            {"127.0.0.1:8003:8003"},
 		"prometheus":        {"127.0.0.1:9090:9090"},
+		"alertmanager":      {"127.0.0.1:9093:9093"},
 		"grafana":           {"127.0.0.1:3000:3000"},
 		"uptime-kuma":       {"127.0.0.1:3001:3001"},
 		"kuma-provision":    nil,
@@ -229,6 +231,7 @@ func TestPrometheusScrapesEveryProcess(t *testing.T) {
 		"random-check-flow": "random-check-flow:8002",
 		"worker":            "worker:8003",
 		"prometheus":        "localhost:9090",
+		"alertmanager":      "alertmanager:9093",
 		"uptime-kuma":       "uptime-kuma:3001",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -238,6 +241,34 @@ func TestPrometheusScrapesEveryProcess(t *testing.T) {
 	for _, job := range slices.Sorted(maps.Keys(got)) {
 		if _, ok := services[job]; !ok {
 			t.Errorf("job %s is no service of docker-compose.yml", job)
+		}
+	}
+}
+
+// TestAlertmanagerIsStartedOnItsSettings: the container makes its configuration of what start reads.
+func TestAlertmanagerIsStartedOnItsSettings(t *testing.T) {
+	t.Parallel()
+	script, err := os.ReadFile("../alertmanager/start")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := readCompose(t).Services["alertmanager"]
+	if want := []string{"/bin/sh", "/etc/alertmanager/start"}; !slices.Equal(s.Entrypoint, want) {
+		t.Errorf("the container starts by %q, want %q", s.Entrypoint, want)
+	}
+	for _, mount := range []string{"./alertmanager:/etc/alertmanager:ro", "alertmanager_data:/alertmanager"} {
+		if !slices.Contains(s.Volumes, mount) {
+			t.Errorf("the container does not mount %s", mount)
+		}
+	}
+	for name := range s.Environment {
+		if !strings.Contains(string(script), "$"+name) && !strings.Contains(string(script), "secret "+name) {
+			t.Errorf("alertmanager/start does not read %s", name)
+		}
+	}
+	for _, name := range []string{"DISCORD_WEBHOOK_URL", "PAGERDUTY_ROUTING_KEY"} {
+		if got := s.Environment[name]; got != "${"+name+":-}" {
+			t.Errorf("%s is %q: nothing, unless it is set, and the container starts without", name, got)
 		}
 	}
 }
