@@ -262,7 +262,7 @@ func TestAlertmanagerIsStartedOnItsSettings(t *testing.T) {
 		}
 	}
 	for name := range s.Environment {
-		if !strings.Contains(string(script), "$"+name) && !strings.Contains(string(script), "secret "+name) {
+		if !strings.Contains(string(script), "${"+name+":-") && !strings.Contains(string(script), "secret "+name) {
 			t.Errorf("alertmanager/start does not read %s", name)
 		}
 	}
