@@ -31,8 +31,8 @@ var Files = map[string]Variant{"prometheus.yml": Compose, "native.yml": Native, 
 type job struct {
 	name     string
 	port     int
-	platform bool // a process of ours, which Kubernetes runs in pods
-	inUp     bool // the job that iacontinu up stands for; other processes of ours are part of it
+	platform bool   // a process of ours, which Kubernetes runs in pods
+	inUp     bool   // the job that iacontinu up stands for; other processes of ours are part of it
 	apiKey   string // the folder and file of it
 }
 
