@@ -35,8 +35,8 @@ type Run struct {
 	Name string `json:"name"`
 	// ServerID is the id of the run on the server that asked for it, empty if none did.
 	ServerID string `json:"server_id,omitempty"`
-	// ParentTask is the id on the server of the step that this run is part of, empty if of none.
-	ParentTask string         `json:"parent_task,omitempty"`
+	// Parent is the step that this run is part of, nil if of none.
+	Parent     *Parent        `json:"parent,omitempty"`
 	Parameters map[string]any `json:"parameters,omitempty"`
 	State      State          `json:"state"`
 	// Message says in one sentence what the state came from.
@@ -48,6 +48,14 @@ type Run struct {
 	Steps     []Step     `json:"steps,omitempty"`
 	Lines     []Line     `json:"lines,omitempty"`
 	Artifacts []Artifact `json:"artifacts,omitempty"`
+}
+
+// Parent is a step of another run, which has a key, an id on the server, or both.
+type Parent struct {
+	Flow     string `json:"flow"`
+	Key      string `json:"key,omitempty"`
+	ServerID string `json:"server_id,omitempty"`
+	Step     string `json:"step"`
 }
 
 // Step is one step of a run.

@@ -65,7 +65,7 @@ func newClient(o Options) (*Client, error) {
 	case o.Username != "":
 		c.auth = "Basic " + base64.StdEncoding.EncodeToString([]byte(o.Username+":"+o.Password))
 	}
-	c.redact = redactor(o, c.auth)
+	c.redact = redactor(o)
 	return c, nil
 }
 

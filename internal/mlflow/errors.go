@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"iacontinu/internal/redact"
 )
 
 // The error codes of MLflow that are told apart here.
@@ -122,19 +124,16 @@ func (c *Client) networkError(operation string, err error) *Error {
 }
 
 // redactor hides the credentials wherever they are repeated.
-func redactor(o Options, auth string) *strings.Replacer {
-	_, encoded, _ := strings.Cut(auth, " ")
-	given := []string{o.URL, encoded, o.Token, o.Password, url.QueryEscape(o.Password), url.PathEscape(o.Password)}
+func redactor(o Options) *strings.Replacer {
+	address := o.URL
 	if u, err := url.Parse(o.URL); err != nil || u.User == nil {
-		given[0] = "" // it is no secret
+		address = "" // it is no secret
 	}
-	var pairs []string
-	for _, secret := range given {
-		if len(secret) > 2 {
-			pairs = append(pairs, secret, "[redacted]")
-		}
+	both := ""
+	if o.Password != "" {
+		both = o.Username + ":" + o.Password
 	}
-	return strings.NewReplacer(pairs...)
+	return redact.Secrets(address, o.Token, both, o.Password)
 }
 
 // truncate cuts a text to n bytes at most, at the edge of a character.

@@ -181,7 +181,7 @@ func (c *check) whyStable() string {
 
 func (c *check) retrainOK(r ml.RetrainResult) ml.Event {
 	e := c.event(ml.EventRetrain, stateOK, ml.SeveritySuccess, "Retraining succeeded",
-		fmt.Sprintf("Version %s was trained because of drift and serves now.", r.Candidate))
+		fmt.Sprintf("Version %s was trained because %s and serves now.", r.Candidate, c.cause("of drift", "an operator asked for it")))
 	return withAccuracies(e, r)
 }
 
@@ -195,7 +195,15 @@ func (c *check) retrainRejected(r ml.RetrainResult) ml.Event {
 
 func (c *check) retrainFailed(err error) ml.Event {
 	return c.event(ml.EventRetrain, stateFailed, ml.SeverityFailure, "Retraining failed",
-		fmt.Sprintf("The retraining after drift ended in an error: %v. The old version goes on.", err))
+		fmt.Sprintf("The retraining %s ended in an error: %v. The old version goes on.", c.cause("after drift", "that an operator asked for"), err))
+}
+
+// cause is the one of two texts that says what a retraining came from.
+func (c *check) cause(drift, forced string) string {
+	if c.force && !c.report.Drift {
+		return forced
+	}
+	return drift
 }
 
 // withAccuracies adds what the gate compared, on the same holdout.

@@ -70,12 +70,16 @@ func (m *Monitor) Recall(ctx context.Context) error {
 
 // Run checks at once and then at each tick, until ctx ends. A check that takes longer than the
 // interval makes the ticks meanwhile pass unused. What goes wrong in a check is logged.
-func (m *Monitor) Run(ctx context.Context) error {
+func (m *Monitor) Run(ctx context.Context) error { return m.RunUntil(ctx, nil) }
+
+// RunUntil is Run that ends after the check under way when enough is closed.
+func (m *Monitor) RunUntil(ctx context.Context, enough <-chan struct{}) error {
 	m.opt.Logger.InfoContext(ctx, "periodic check starts", "detector", m.opt.Detector,
 		"threshold", m.opt.Threshold, "interval", m.opt.Interval.String())
+	m.mu.Lock()
 	m.patientUntil = m.opt.Clock().Add(startPatience)
-	slot := m.slot() - 1
-	for ctx.Err() == nil {
+	m.mu.Unlock()
+	for slot := m.slot() - 1; ctx.Err() == nil; {
 		// Never the same slot twice: after the clock was set back, slots go on from where they were, by
 		// this runner's count or, if it began since, by the store's, and not from what all runners have
 		// claimed already.
@@ -83,7 +87,12 @@ func (m *Monitor) Run(ctx context.Context) error {
 		if taken := m.tick(ctx, slot); taken {
 			slot = max(slot, m.checkedSlot(ctx))
 		}
-		wait(ctx, m.untilTick())
+		select {
+		case <-enough:
+			return nil
+		case <-ctx.Done():
+		case <-time.After(m.untilTick()):
+		}
 	}
 	return nil
 }
@@ -126,12 +135,17 @@ func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
 	if _, err := m.RunOnce(ctx, Request{Slot: slot, Recorder: rec}); errors.Is(err, ErrSlotTaken) {
 		return true
 	}
+	m.handOn(ctx, rec.Snapshot())
+	return false
+}
+
+// handOn hands on the record of a check that no server asked for.
+func (m *Monitor) handOn(ctx context.Context, run flowrun.Run) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
-	if err := m.opt.Ended(ctx, rec.Snapshot()); err != nil {
-		m.opt.Logger.WarnContext(ctx, "the record of a check can't be handed on", "slot", slot, "error", err)
+	if err := m.opt.HandOn(ctx, run); err != nil {
+		m.opt.Logger.WarnContext(ctx, "the record of a check can't be handed on", "check", run.Name, "error", err)
 	}
-	return false
 }
 
 // log says how a check went.

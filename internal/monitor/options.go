@@ -107,8 +107,9 @@ type Options struct {
 	// RetryDelay is the time between two tries of a step that failed.
 	RetryDelay time.Duration
 
-	// Ended is handed the record of each check that Run made; nil means that nobody wants it.
-	Ended func(ctx context.Context, run flowrun.Run) error
+	// HandOn is handed the record of each check that Run makes, at its end and before it asks for a
+	// retraining, which is told of as a part of it; nil means that nobody wants it.
+	HandOn func(ctx context.Context, run flowrun.Run) error
 	// Checked is called after each check that was made, and must not wait for anything; nil means that
 	// nobody wants it.
 	Checked func(r ml.DriftReport)
@@ -133,8 +134,8 @@ func (o Options) withDefaults() Options {
 	o.HealthTimeout = cmp.Or(o.HealthTimeout, DefaultHealthTimeout)
 	o.RetrainTimeout = cmp.Or(o.RetrainTimeout, DefaultRetrainTimeout)
 	o.RetryDelay = cmp.Or(o.RetryDelay, DefaultRetryDelay)
-	if o.Ended == nil {
-		o.Ended = func(context.Context, flowrun.Run) error { return nil }
+	if o.HandOn == nil {
+		o.HandOn = func(context.Context, flowrun.Run) error { return nil }
 	}
 	if o.Checked == nil {
 		o.Checked = func(ml.DriftReport) {}

@@ -220,7 +220,7 @@ func TestTicksHandTheirRecordsOn(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, started time.Time) {
 		var runs []flowrun.Run
-		b := setup(t, Options{Clock: time.Now, Ended: func(_ context.Context, run flowrun.Run) error {
+		b := setup(t, Options{Clock: time.Now, HandOn: func(_ context.Context, run flowrun.Run) error {
 			runs = append(runs, run)
 			return nil
 		}})
@@ -249,4 +249,54 @@ func TestCheckedIsToldOfEachCheckMade(t *testing.T) {
 	if diff := cmp.Diff([]ml.CheckAction{ml.ActionNone, ml.ActionNone}, told); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// What a retraining is part of is handed on before it is asked for, and so told before it.
+func TestARetrainingFollowsTheRecordOfItsCheck(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		var runs []flowrun.Run
+		b := setup(t, Options{Clock: time.Now, HandOn: func(_ context.Context, run flowrun.Run) error {
+			runs = append(runs, run)
+			return nil
+		}})
+		b.draw = 0.1
+		b.api.retrain = func(context.Context) (*ml.RetrainResult, int64, error) {
+			if len(runs) != 1 || runs[0].Key == "" || !runs[0].State.Final() {
+				t.Errorf("before the retraining: %+v", runs)
+			}
+			return &ml.RetrainResult{Verdict: ml.VerdictActivated, Candidate: "v2"}, 1, nil
+		}
+		stop := run(t, b)
+		until(t, started, 5*time.Second)
+		stop()
+		if len(runs) != 2 || runs[1].Key != runs[0].Key || runs[1].Message != "v2 was trained and serves" {
+			t.Errorf("after it: %+v", runs)
+		}
+	})
+}
+
+// Enough is enough only after the check under way.
+func TestTheLastCheckIsNotBrokenOff(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		b := setup(t, Options{Clock: time.Now})
+		b.api.health = func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+			case <-time.After(4 * time.Second):
+			}
+			return ctx.Err()
+		}
+		enough, done := make(chan struct{}), make(chan error)
+		go func() { done <- b.RunUntil(t.Context(), enough) }()
+		until(t, started, time.Second)
+		close(enough)
+		if err := <-done; err != nil || time.Since(started) != 4*time.Second {
+			t.Errorf("ended after %s: %v", time.Since(started), err)
+		}
+		if c := b.store.recorded(); len(c) != 1 || c[0].Action == ml.ActionHealthCheckFailed {
+			t.Errorf("recorded %+v", c)
+		}
+	})
 }

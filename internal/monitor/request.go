@@ -76,10 +76,13 @@ func steps() []flowrun.Step {
 	}
 }
 
+// RunKey is the key of the run of a tick that no server asked for.
+func RunKey(slot int64) string { return fmt.Sprintf("slot-%d", slot) }
+
 // runOf is the run of a tick that no server asked for.
 func (m *Monitor) runOf(slot int64) flowrun.Run {
 	due := time.Unix(0, slot*int64(m.opt.Interval)).UTC()
-	return flowrun.Run{Flow: FlowName, Key: fmt.Sprintf("slot-%d", slot), Name: "check-" + due.Format("2006-01-02T15:04:05Z"), Due: due}
+	return flowrun.Run{Flow: FlowName, Key: RunKey(slot), Name: "check-" + due.Format("2006-01-02T15:04:05Z"), Due: due}
 }
 
 // stopState is how a run ends that could not come to its end.

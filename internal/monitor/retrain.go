@@ -80,7 +80,12 @@ func (c *check) retrain(ctx context.Context) {
 	err := c.rec.Step(ctx, StepRetrain, again, func(ctx context.Context) (err error) {
 		call, cancel := context.WithTimeout(ctx, c.opt.RetrainTimeout)
 		defer cancel()
-		trigger := ml.Trigger{Report: c.report, FlowRun: c.rec.Snapshot().ServerID}
+		run := c.rec.Snapshot()
+		if run.Key != "" && run.ServerID == "" {
+			// So it ends if the process is killed; else its true end follows.
+			c.handOn(ctx, c.rec.Ended(flowrun.Completed, "asked for a retraining"))
+		}
+		trigger := ml.Trigger{Report: c.report, FlowRun: run.ServerID}
 		result, jobID, err = c.opt.API.Retrain(call, trigger)
 		return err
 	})

@@ -2,6 +2,7 @@ package prefect
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,6 +48,7 @@ type serverRun struct {
 	AutoScheduled bool           `json:"auto_scheduled"`
 	RunCount      int            `json:"run_count"`
 	PID           string         `json:"infrastructure_pid"`
+	Parent        string         `json:"parent_task_run_id"`
 	State         state          `json:"state"`
 }
 
@@ -80,6 +82,7 @@ type proposal struct {
 	Transition string
 	// Force goes past the server's rules.
 	Force bool
+	At    time.Time // of a scheduled state
 }
 
 // verdict is the server's word on a proposal.
@@ -95,21 +98,25 @@ type verdict struct {
 func (v verdict) accepted() bool { return v.Status == accepted }
 
 func (p proposal) state() object {
-	s := object{"type": p.Type, "name": p.Name, "state_details": object{"transition_id": p.Transition}}
+	details := object{"transition_id": p.Transition}
+	if !p.At.IsZero() {
+		details["scheduled_time"] = stamp(p.At)
+	}
+	s := object{"type": p.Type, "name": p.Name, "state_details": details}
 	if p.Message != "" {
 		s["message"] = p.Message
 	}
 	return s
 }
 
-// wait is how long the server asks to wait.
+// wait is how long the server asks to wait, within reason.
 func (v verdict) wait() time.Duration {
-	return time.Duration(max(v.Details.Delay, 0.1) * float64(time.Second))
+	return time.Duration(min(max(v.Details.Delay, 0.1), maxRetryAfter.Seconds()) * float64(time.Second))
 }
 
-// propose proposes a state of a flow run, and again as long as the server asks to wait.
+// propose proposes a state of a flow run, and again some times if the server asks to wait.
 func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, error) {
-	for {
+	for try := 1; ; try++ {
 		var v verdict
 		_, err := c.do(ctx, request{
 			operation: "set_" + strings.ToLower(p.Type), method: http.MethodPost, path: "/flow_runs/" + url.PathEscape(id) + "/set_state",
@@ -121,7 +128,8 @@ func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, e
 		if v.Status == rejected && v.State.Details.TransitionID == p.Transition {
 			v.Status = accepted // an earlier try arrived, and its answer was lost
 		}
-		if v.Status != waiting {
+		v.Details.Reason = c.redact.Replace(v.Details.Reason)
+		if v.Status != waiting || try == maxTries {
 			return v, nil
 		}
 		if !sleep(ctx, v.wait()) {
@@ -144,15 +152,22 @@ func (c *Client) claim(ctx context.Context, id string, p proposal) (verdict, err
 		return verdict{}, err
 	}
 	if len(answer.Results) > 0 {
-		return answer.Results[0], nil
+		v := answer.Results[0]
+		v.Details.Reason = c.redact.Replace(v.Details.Reason)
+		return v, nil
 	}
 	// It is not scheduled any more: by an earlier try, whose answer was lost, or by another's claim.
 	var now serverRun
 	_, err = c.do(ctx, request{operation: "read_run", method: http.MethodGet, path: "/flow_runs/" + url.PathEscape(id), out: &now})
 	v := verdict{Status: rejected, State: now.State}
-	v.Details.Reason = "another worker has it"
-	if now.State.Details.TransitionID == p.Transition {
+	switch {
+	case err != nil:
+	case now.State.Details.TransitionID == p.Transition:
 		v.Status = accepted
+	case now.State.Type == typeScheduled:
+		err = errors.New("prefect: claim: the server took it and did nothing")
+	default:
+		v.Details.Reason = "another worker has it"
 	}
 	return v, err
 }

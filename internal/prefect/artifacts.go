@@ -52,7 +52,7 @@ func (r *Reporter) makeArtifact(ctx context.Context, a flowrun.Artifact, data an
 		"key": a.Key, "type": artifactType(a.Kind), "description": a.Description, "data": data, "flow_run_id": r.id,
 	}
 	if a.Step != "" {
-		body["task_run_id"] = TaskRunID(r.id, a.Step)
+		body["task_run_id"] = taskRunID(r.id, a.Step)
 	}
 	var made struct {
 		ID string `json:"id"`

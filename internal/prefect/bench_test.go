@@ -19,12 +19,17 @@ import (
 type bench struct {
 	*prefecttest.Server
 	t *testing.T
+	// transport leads to the server, directly if nil.
+	transport http.RoundTripper
 
 	mu     sync.Mutex
 	asked  []Request
 	owed   []flowrun.Run
+	note   string
 	locals int             // how many local checks go on
 	dead   map[string]bool // identities
+	// unknown is why nobody can tell who lives.
+	unknown error
 }
 
 // inBench runs a test in virtual time. Everything has ended when f has.
@@ -39,20 +44,32 @@ const interval = 30 * time.Second
 // runner starts a worker, and gives what ends it.
 func (b *bench) runner(identity string, check func(context.Context, *flowrun.Recorder) error) (*Runner, func()) {
 	b.t.Helper()
+	transport := b.transport
+	if transport == nil {
+		transport = b.Server
+	}
 	r, err := NewRunner(RunnerOptions{
-		Client: client(b.t, Options{Transport: b.Server}), Interval: interval, Identity: identity,
-		Alive: func(id string) (bool, error) { return !b.dead[id], nil },
+		Client: client(b.t, Options{Transport: transport}), Interval: interval, Identity: identity,
+		Alive: func(id string) (bool, error) { return !b.dead[id], b.unknown },
 		Check: func(ctx context.Context, r Request, rec *flowrun.Recorder) error {
 			b.mu.Lock()
 			b.asked = append(b.asked, r)
 			b.mu.Unlock()
 			return check(ctx, rec)
 		},
-		Local: func(ctx context.Context) error {
+		Local: func(ctx context.Context, enough <-chan struct{}) error {
 			b.add(1)
 			defer b.add(-1)
-			<-ctx.Done()
+			select {
+			case <-ctx.Done():
+			case <-enough:
+			}
 			return nil
+		},
+		Note: func(text string) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.note = text
 		},
 		Owe: func(_ context.Context, run flowrun.Run) error {
 			b.mu.Lock()
@@ -109,6 +126,12 @@ func (b *bench) local() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.locals
+}
+
+func (b *bench) noted() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.note
 }
 
 var away = func(*http.Request) *prefecttest.Fault { return &prefecttest.Fault{Refuse: true} }

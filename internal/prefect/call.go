@@ -42,11 +42,22 @@ func (e *Error) Error() string {
 		return text + ": mend PREFECT_API_AUTH_STRING (a server with basic authentication) or PREFECT_API_KEY"
 	case e.Status >= 300 && e.Status < 400:
 		return text + ": a redirect, which is not followed: mend PREFECT_API_URL"
+	case e.astray():
+		return text + " " + e.Detail + ": this is not Prefect's API: mend PREFECT_API_URL, which mostly ends in /api"
 	case e.Detail != "":
 		return text + ": " + e.Detail
 	}
 	return text
 }
+
+// astray reports whether something else than the API answered: the server says what of its own it lacks.
+func (e *Error) astray() bool {
+	return e.Status == http.StatusMethodNotAllowed || strings.HasPrefix(e.Detail, "<") ||
+		(e.Status == http.StatusNotFound && (e.Detail == "" || e.Detail == "Not Found"))
+}
+
+// Permanent reports whether the server will never take what it was sent.
+func (e *Error) Permanent() bool { return unfit(e) }
 
 // busy reports whether the same request may be answered well later.
 func (e *Error) busy() bool { return e.Status == http.StatusTooManyRequests || e.Status >= 500 }
@@ -160,13 +171,13 @@ func (c *Client) send(ctx context.Context, r request, body []byte) (int, error) 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return 0, fmt.Errorf("prefect: %s: %w", r.operation, withoutURL(err))
+		return 0, fmt.Errorf("prefect: %s: %w", r.operation, c.plain(err))
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return 0, fmt.Errorf("prefect: %s: read the answer: %w", r.operation, withoutURL(err))
+		return 0, fmt.Errorf("prefect: %s: read the answer: %w", r.operation, c.plain(err))
 	case len(answer) > maxAnswer:
 		return 0, fmt.Errorf("prefect: %s: the answer is longer than %d bytes", r.operation, maxAnswer)
 	case resp.StatusCode == http.StatusForbidden:
@@ -179,7 +190,7 @@ func (c *Client) send(ctx context.Context, r request, body []byte) (int, error) 
 		return resp.StatusCode, nil
 	}
 	if err := json.Unmarshal(answer, r.out); err != nil {
-		return resp.StatusCode, fmt.Errorf("prefect: %s: read the answer: %w; is PREFECT_API_URL the address of Prefect's API?", r.operation, err)
+		return resp.StatusCode, fmt.Errorf("prefect: %s: read the answer: %w; is PREFECT_API_URL the address of Prefect's API, which mostly ends in /api?", r.operation, err)
 	}
 	return resp.StatusCode, nil
 }
@@ -227,11 +238,13 @@ func clip(s string, n int) string {
 	return s
 }
 
-// withoutURL is the error beneath what net/http says of the address.
-func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
+// plain is the error beneath what net/http says of the address, without secrets.
+func (c *Client) plain(err error) error {
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err
+	}
+	if text := c.redact.Replace(err.Error()); text != err.Error() {
+		return errors.New(text)
 	}
 	return err
 }

@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"iacontinu/internal/redact"
 )
 
 const defaultTimeout = 10 * time.Second
@@ -107,8 +109,9 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prefect: register metrics: %w", err)
 	}
+	_, password, _ := strings.Cut(o.AuthString, ":")
 	return &Client{
-		o: o, metrics: m, redact: redactor(o), flows: map[string]string{},
+		o: o, metrics: m, redact: redact.Secrets(o.AuthString, password, o.APIKey), flows: map[string]string{},
 		csrf: csrf{client: o.NewID()},
 		http: &http.Client{
 			Transport: transport, Timeout: o.Timeout,
@@ -139,16 +142,4 @@ func (o Options) transport() (http.RoundTripper, error) {
 	}
 	t.TLSClientConfig.RootCAs = pool
 	return t, nil
-}
-
-// redactor takes the secrets out of what a server answers.
-func redactor(o Options) *strings.Replacer {
-	var pairs []string
-	_, password, _ := strings.Cut(o.AuthString, ":")
-	for _, secret := range []string{o.AuthString, password, o.APIKey} {
-		if secret != "" {
-			pairs = append(pairs, secret, "[secret]")
-		}
-	}
-	return strings.NewReplacer(pairs...)
 }

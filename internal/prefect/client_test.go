@@ -3,10 +3,13 @@ package prefect
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/pem"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -142,7 +145,7 @@ func TestErrorsTellWhatToMendAndNoSecret(t *testing.T) {
 	if unauthorized == nil || !strings.Contains(unauthorized.Error(), "PREFECT_API_AUTH_STRING") {
 		t.Errorf("error %v", unauthorized)
 	}
-	if refused == nil || !strings.Contains(refused.Error(), "[secret] is wrong") {
+	if refused == nil || !strings.Contains(refused.Error(), "[redacted] is wrong") {
 		t.Errorf("error %v", refused)
 	}
 	if text := unauthorized.Error() + refused.Error() + log.String(); strings.Contains(text, secret) {
@@ -152,6 +155,39 @@ func TestErrorsTellWhatToMendAndNoSecret(t *testing.T) {
 		if user, password, ok := r.BasicAuth(); !ok || user != "user" || password != secret {
 			t.Errorf("%s %s was sent as %q", r.Method, r.URL, user)
 		}
+	}
+}
+
+func TestTheEncodedPasswordIsNotTold(t *testing.T) {
+	t.Parallel()
+	encoded := base64.StdEncoding.EncodeToString([]byte("user:" + secret))
+	c := client(t, Options{AuthString: "user:" + secret, Transport: &answers{list: []reply{
+		{200, `{}`, ""}, {400, `{"detail":"bad header Basic ` + encoded + `"}`, ""}, {200, `{"status":"ABORT","details":{"reason":"Basic ` + encoded + `"}}`, ""},
+	}}})
+	_, refused := c.do(t.Context(), post)
+	v, err := c.propose(t.Context(), "x", proposal{Type: typeFailed})
+	if err != nil || !strings.Contains(refused.Error(), "[redacted]") || v.Details.Reason != "Basic [redacted]" {
+		t.Errorf("told: %v; %q, error %v", refused, v.Details.Reason, err)
+	}
+	proxied := c.plain(&url.Error{Op: "Post", URL: "x", Err: errors.New("malformed answer " + encoded)})
+	if strings.Contains(proxied.Error(), encoded) {
+		t.Errorf("told: %v", proxied)
+	}
+}
+
+func TestAnAddressThatIsNotTheAPIsIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, answer := range []reply{
+		{404, `{"detail":"Not Found"}`, ""}, {404, "<html>nothing here</html>", ""}, {405, `{"detail":"Method Not Allowed"}`, ""}, {200, "<html>Prefect</html>", ""},
+	} {
+		_, err := client(t, Options{Transport: &answers{list: []reply{answer}}}).Version(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "PREFECT_API_URL") || !strings.Contains(err.Error(), "/api") {
+			t.Errorf("%d %s: %v", answer.status, answer.body, err)
+		}
+	}
+	_, err := client(t, Options{Transport: &answers{list: []reply{{404, `{"detail":"Work pool \"x\" not found."}`, ""}}}}).Version(t.Context())
+	if err == nil || strings.Contains(err.Error(), "PREFECT_API_URL") {
+		t.Errorf("what the API lacks: %v", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package prefect
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,6 +40,10 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 	if !r.claim(ctx, run) {
 		return
 	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, flowrun.ErrCancelled) {
+		r.handBack(ctx, run, "its worker stopped")
+		return
+	}
 	reporter, ok := r.started(ctx, run)
 	if !ok {
 		return
@@ -47,58 +52,72 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 		r.metrics.lateness.Observe(r.o.Clock().Sub(run.due()).Seconds())
 	}
 	r.runs.Go(func() { // so that a run that is killed at once falls silent, too
-		if err := r.c.emit(ctx, []object{r.c.beat(run)}); err != nil {
+		if err := r.beat(ctx, run.ID); err != nil {
 			r.o.Logger.DebugContext(ctx, "the first heartbeat of a run is missing", "run", run.Name, "error", err)
 		}
 	})
 	rec := flowrun.NewRecorder(r.record(run), r.o.Clock)
 	follower := r.c.follow(ctx, rec, reporter)
 	r.end(ctx, rec, r.check(ctx, run, rec))
+	r.quiet(run.ID)
 	ended, err := follower.Finish(ctx)
+	r.lives(run)
 	r.metrics.runs.WithLabelValues(string(ended.State)).Inc()
 	if err != nil {
 		r.owe(ctx, ended, err)
 	}
 }
 
+// outliving is a context that ends d after ctx does: what was begun is not left half done by a stop.
+func outliving(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		sleep(out, d)
+		cancel()
+	})
+	return out, func() { stop(); cancel() }
+}
+
 // claim makes a run this process's, unless it is another's already or may not run now.
 func (r *Runner) claim(ctx context.Context, run serverRun) bool {
-	asking, cancel := context.WithTimeout(ctx, askTimeout)
+	asking, cancel := outliving(ctx, stopTimeout)
 	defer cancel()
+	asking, end := context.WithTimeout(asking, askTimeout)
+	defer end()
 	v, err := r.c.claim(asking, run.ID, proposal{
 		// A pending state by any other name would be granted to a second runner.
 		Type: typePending, Name: "Pending", Message: claimedBy + r.pid(), Transition: r.c.o.NewID(),
 	})
-	r.claims(err == nil || ctx.Err() != nil)
-	if err != nil {
-		r.o.Logger.WarnContext(ctx, "a run could not be claimed", "run", run.Name, "error", err)
-		return false
-	}
-	if !v.accepted() || v.State.Type != typePending {
+	switch {
+	case err != nil:
+		err = fmt.Errorf("run %s could not be claimed: %w", run.Name, err)
+	case v.accepted() && v.State.Type == typePending:
+		return true
+	case v.Status != waiting && v.State.Type != typeScheduled: // another's
 		r.o.Logger.DebugContext(ctx, "a run was not given to this worker", "run", run.Name, "status", v.Status, "reason", v.Details.Reason)
-		if v.Status == waiting {
-			sleep(ctx, v.wait()) // and it is offered again
-		}
+		r.lives(run)
 		return false
+	default:
+		err = fmt.Errorf("run %s may not run now: %s", run.Name, v.Details.Reason)
 	}
-	return true
+	r.fails(err)
+	r.o.Logger.DebugContext(ctx, "prefect: will be tried again", "error", err)
+	if v.Status == waiting {
+		sleep(ctx, min(v.wait(), r.o.Interval)) // and it is offered again
+	}
+	return false
 }
 
-// claims takes down whether a claim was answered.
-func (r *Runner) claims(answered bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unclaimed = time.Time{}
-	if !answered {
-		r.unclaimed = r.o.Clock()
+// handBack has a claimed run wait again for a worker.
+func (r *Runner) handBack(ctx context.Context, run serverRun, why string) {
+	ctx, cancel := outliving(ctx, stopTimeout)
+	defer cancel()
+	_, err := r.c.propose(ctx, run.ID, proposal{
+		Type: typeScheduled, Name: "Scheduled", Message: "handed back: " + why, At: run.due(), Transition: r.c.o.NewID(),
+	})
+	if err != nil {
+		r.o.Logger.WarnContext(ctx, "a claimed run could not be handed back", "run", run.Name, "error", err)
 	}
-}
-
-// claimsFail reports whether the server answers no claims.
-func (r *Runner) claimsFail() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return !r.unclaimed.IsZero() && r.o.Clock().Sub(r.unclaimed) < claimsCount
 }
 
 // started says that a claimed run runs, and whether it may. A server that went away since is no
@@ -114,15 +133,22 @@ func (r *Runner) started(ctx context.Context, run serverRun) (*Reporter, bool) {
 		return err
 	})
 	telling.Go(func() (err error) {
-		v, err = r.c.propose(ctx, run.ID, proposal{Type: typeRunning, Name: "Running", Transition: derived("running", run.ID, r.o.Identity)})
+		// Who has it is said here, too: a process may be killed before the other request arrives.
+		v, err = r.c.propose(ctx, run.ID, proposal{
+			Type: typeRunning, Name: "Running", Message: claimedBy + r.pid(), Transition: derived("running", run.ID, r.o.Identity),
+		})
 		return err
 	})
 	err := telling.Wait()
 	if v.Status != "" && !v.accepted() {
 		r.o.Logger.InfoContext(ctx, "a claimed run may not run", "run", run.Name, "status", v.Status, "reason", v.Details.Reason)
+		if v.Status == waiting {
+			r.handBack(ctx, run, "the server has it wait")
+		}
 		return nil, false
 	}
 	r.mark(run.ID)
+	r.lives(run)
 	if err != nil {
 		r.o.Logger.WarnContext(ctx, "prefect could not be told that a run began", "run", run.Name, "error", err)
 		return r.c.NewReporter(), true

@@ -62,7 +62,11 @@ func (f *Follower) loop(ctx context.Context) {
 		case <-time.After(wait):
 		}
 		changed = false
-		if _, err := f.reporter.Report(ctx, f.rec.Snapshot()); err != nil {
+		run := f.rec.Snapshot()
+		if run.State.Final() {
+			continue // the end is Finish's to tell, after all that has to be said before
+		}
+		if _, err := f.reporter.Report(ctx, run); err != nil {
 			f.log(ctx, "the live view of a run is late", "error", err)
 			wait, changed = min(2*wait, maxCalm), true
 			continue

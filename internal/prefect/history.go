@@ -82,7 +82,7 @@ func terminal(s flowrun.State) proposal {
 // event is how the server is told of a task run's state with its true time: as Prefect's own engine
 // does it, by an event that the server's recorder of task runs reads.
 func (c change) event(flowRunID string, run flowrun.Run, s flowrun.Step) object {
-	id := TaskRunID(flowRunID, s.Name)
+	id := taskRunID(flowRunID, s.Name)
 	task := object{
 		"name": s.Name, "task_key": s.Name, "dynamic_key": "0", "tags": []string{},
 		"run_count": c.RunCount, "expected_start_time": stamp(run.Started), "task_inputs": inputs(flowRunID, s),
@@ -113,7 +113,7 @@ func (c change) final() bool { return state{Type: c.Type}.final() }
 func inputs(flowRunID string, s flowrun.Step) object {
 	in := object{}
 	for _, before := range s.After {
-		in[before] = []object{{"input_type": "task_run", "id": TaskRunID(flowRunID, before)}}
+		in[before] = []object{{"input_type": "task_run", "id": taskRunID(flowRunID, before)}}
 	}
 	return in
 }

@@ -15,5 +15,5 @@ func derived(parts ...string) string {
 	return uuid.NewSHA1(namespace, []byte(strings.Join(parts, "\x00"))).String()
 }
 
-// TaskRunID is the id on the server of a step of a flow run.
-func TaskRunID(flowRunID, step string) string { return derived("task", flowRunID, step) }
+// taskRunID is the id on the server of a step of a flow run.
+func taskRunID(flowRunID, step string) string { return derived("task", flowRunID, step) }

@@ -10,6 +10,8 @@ import (
 
 const (
 	lineBatch = 200
+	// maxLinesRead is more than a run has by far.
+	maxLinesRead = 20_000
 	// Loggers' names as Prefect's own engine has them, which its UI knows.
 	runLogger  = "prefect.flow_runs"
 	taskLogger = "prefect.task_runs"
@@ -52,7 +54,7 @@ func (r *Reporter) line(l flowrun.Line) object {
 		"name": runLogger, "level": int(l.Level), "message": clip(l.Text, maxText), "timestamp": stamp(l.At), "flow_run_id": r.id,
 	}
 	if l.Step != "" {
-		out["name"], out["task_run_id"] = taskLogger, TaskRunID(r.id, l.Step)
+		out["name"], out["task_run_id"] = taskLogger, taskRunID(r.id, l.Step)
 	}
 	return out
 }
@@ -94,7 +96,7 @@ func (r *Reporter) learnLines(ctx context.Context, run flowrun.Run) error {
 
 func (r *Reporter) readLines(ctx context.Context) (map[lineKey]int, error) {
 	there := map[lineKey]int{}
-	for offset := 0; ; offset += pageSize {
+	for offset := 0; offset < maxLinesRead; offset += pageSize {
 		var page []serverLine
 		_, err := r.c.do(ctx, request{
 			operation: "read_logs", method: http.MethodPost, path: "/logs/filter", out: &page,
@@ -107,7 +109,8 @@ func (r *Reporter) readLines(ctx context.Context) (map[lineKey]int, error) {
 			there[lineKey{stamp(l.Timestamp), l.TaskRunID, l.Message}]++
 		}
 		if len(page) < pageSize {
-			return there, nil
+			break
 		}
 	}
+	return there, nil
 }

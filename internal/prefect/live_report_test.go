@@ -173,7 +173,7 @@ func TestLiveARetrainingIsShownUnderItsStep(t *testing.T) {
 		t.Fatal(err)
 	}
 	run := full(l.flow)
-	run.Key, run.Name, run.ParentTask = "retrain-1", "retrain", TaskRunID(parent, "trigger_retrain")
+	run.Key, run.Name, run.Parent = "retrain-1", "retrain", &flowrun.Parent{ServerID: parent, Step: "trigger_retrain"}
 	child, err := l.c.Report(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)

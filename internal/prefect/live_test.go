@@ -97,7 +97,13 @@ func (l *live) worker(identity string, interval time.Duration, check func(contex
 			w.asked <- r
 			return check(ctx, rec)
 		},
-		Local:  func(ctx context.Context) error { <-ctx.Done(); return nil },
+		Local: func(ctx context.Context, enough <-chan struct{}) error {
+			select {
+			case <-ctx.Done():
+			case <-enough:
+			}
+			return nil
+		},
 		Owe:    func(_ context.Context, run flowrun.Run) error { w.owed <- run; return nil },
 		Logger: slog.New(slog.NewTextHandler(l.t.Output(), nil)),
 	})

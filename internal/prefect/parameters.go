@@ -21,7 +21,7 @@ var detectors = []string{"random", "statistical"}
 // so that the settings of the process hold.
 func schema() object {
 	return object{
-		"type": "object", "title": "Parameters", "required": []string{},
+		"type": "object", "title": "Parameters", "required": []string{}, "additionalProperties": false,
 		"properties": object{
 			"detector": object{
 				"title": "detector", "type": "string", "enum": detectors, "position": 0,

@@ -52,18 +52,29 @@ func (r *Runner) take(ctx context.Context, offered []serverRun) {
 			due = append(due, run)
 		}
 	}
-	if len(due) == 0 {
-		if len(ahead) > 0 {
-			r.beginScheduled(ctx, ahead[0])
-		}
-		return
-	}
-	if r.o.Clock().Sub(due[len(due)-1].due()) >= r.o.Interval {
+	if len(due) > 0 && r.o.Clock().Sub(due[len(due)-1].due()) >= r.o.Interval {
 		due = r.backlog(ctx, due)
 	}
-	newest, late := due[len(due)-1], due[:len(due)-1]
-	r.beginScheduled(ctx, newest)
-	r.skip(ctx, late, newest)
+	begun := r.newestBegun()
+	replaced := slices.IndexFunc(due, func(run serverRun) bool { return !run.due().Before(begun) })
+	if replaced < 0 {
+		replaced = len(due)
+	}
+	r.skip(ctx, due[:replaced], begun)
+	switch due = due[replaced:]; {
+	case len(due) > 0:
+		r.beginScheduled(ctx, due[len(due)-1])
+	case len(ahead) > 0:
+		r.beginScheduled(ctx, ahead[0])
+	}
+}
+
+// newestBegun is when the newest run of the schedule was due that was begun. None that was due before is
+// run any more, and not until then is any given up.
+func (r *Runner) newestBegun() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.newest
 }
 
 // beginScheduled begins a run of the schedule, unless one goes on here: the next one waits for its
@@ -95,11 +106,11 @@ func (r *Runner) backlog(ctx context.Context, offered []serverRun) []serverRun {
 const skipBatch = 50
 
 // skip ends runs of a backlog. Only those that nobody has claimed are touched.
-func (r *Runner) skip(ctx context.Context, late []serverRun, newest serverRun) {
+func (r *Runner) skip(ctx context.Context, late []serverRun, newest time.Time) {
 	if len(late) == 0 {
 		return
 	}
-	message := fmt.Sprintf("late, and replaced by the check due at %s; one that was made without this server has a run of its own", told(newest.due()))
+	message := fmt.Sprintf("late, and replaced by the check due at %s; one that was made without this server has a run of its own", told(newest))
 	for batch := range slices.Chunk(late, skipBatch) {
 		ids := make([]string, 0, len(batch))
 		for _, run := range batch {
@@ -121,7 +132,7 @@ func (r *Runner) skip(ctx context.Context, late []serverRun, newest serverRun) {
 		}
 		r.metrics.runs.WithLabelValues(string(flowrun.Skipped)).Add(float64(len(answer.Results)))
 	}
-	r.o.Logger.InfoContext(ctx, "skipped late runs", "runs", len(late), "newest", newest.due())
+	r.o.Logger.InfoContext(ctx, "skipped late runs", "runs", len(late), "newest", newest)
 }
 
 // has reports whether a run waits or goes on here.

@@ -153,7 +153,7 @@ func (r *replay) runner(identity string, interval time.Duration) *Runner {
 		Client: r.c, Pool: "replayed", Flow: "replayed_check", Interval: interval, Identity: identity, Clock: r.o.Clock,
 		Alive: func(id string) (bool, error) { return id == identity, nil },
 		Check: func(context.Context, Request, *flowrun.Recorder) error { return nil },
-		Local: func(context.Context) error { return nil }, Owe: func(context.Context, flowrun.Run) error { return nil },
+		Local: func(context.Context, <-chan struct{}) error { return nil }, Owe: func(context.Context, flowrun.Run) error { return nil },
 	})
 	if err != nil {
 		r.t.Fatal(err)
@@ -225,7 +225,18 @@ func (r *replay) setsUp(a *Runner) string {
 	}
 	r.must(a.setUp(ctx))
 	made, _ := read()
+	switchedOff := func() bool {
+		paused, err := a.pausedThere(ctx)
+		r.must(err)
+		return paused
+	}
+	if switchedOff() {
+		r.t.Error("paused before anybody paused")
+	}
 	change("pause_deployment")
+	if !switchedOff() {
+		r.t.Error("a pause is not seen")
+	}
 	r.must(a.setUp(ctx))
 	r.must(r.runner("worker-1-a", 2*time.Hour).setUp(ctx))
 	d, paused := read()
@@ -287,15 +298,28 @@ func (r *replay) reportsTwice() {
 		r.t.Errorf("reported as %s and as %s", first, second)
 	}
 	r.is(first, "Failed")
+	part := fullAt("replayed_check", r.o.Clock().Add(-time.Hour))
+	part.Key, part.Parent = "part", &flowrun.Parent{Flow: run.Flow, Key: run.Key, Step: "notify"}
+	r.settle("the step is there", func(l *live) bool { return l.tasks(first)["notify"].ID != "" })
+	id, err := r.c.Report(r.t.Context(), part)
+	r.must(err)
+	if got := r.read(id); got.Parent != taskRunID(first, "notify") {
+		r.t.Errorf("it is part of %q", got.Parent)
+	}
 }
 
 // buriesOrphans has a second worker find what the first left.
 func (r *replay) buriesOrphans(a *Runner, deployment string) {
 	ctx := r.t.Context()
 	id := r.custom(deployment, object{})
-	run := serverRun{ID: id}
+	run := serverRun{ID: id, Expected: r.o.Clock()}
 	if !a.claim(ctx, run) {
 		r.t.Fatal("not claimed")
+	}
+	a.handBack(ctx, run, "its worker stopped")
+	r.is(id, "Scheduled")
+	if !a.claim(ctx, run) {
+		r.t.Fatal("not claimed again")
 	}
 	reporter, _ := a.started(ctx, run)
 	rec := flowrun.NewRecorder(a.record(run), r.o.Clock)
@@ -326,7 +350,7 @@ func (r *replay) honoursCancels(a *Runner, deployment string) {
 func (r *replay) skips(a *Runner, deployment string) {
 	ctx := r.t.Context()
 	id := r.custom(deployment, object{})
-	a.skip(ctx, []serverRun{{ID: id}}, serverRun{Expected: r.o.Clock()})
+	a.skip(ctx, []serverRun{{ID: id}}, r.o.Clock())
 	r.is(id, "Skipped")
 }
 

@@ -2,6 +2,7 @@ package prefect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -81,9 +82,10 @@ func (r *Reporter) bring(ctx context.Context, run flowrun.Run) error {
 		return err
 	}
 	// None of these waits for another: the server takes lines and artifacts of steps that it records later.
-	parts, sending := errgroup.WithContext(ctx)
+	// Nor does one that fails break the others off: what arrived of them would not be known.
+	var parts errgroup.Group
 	for _, send := range []func(context.Context, flowrun.Run) error{r.sendSteps, r.sendLines, r.sendArtifacts} {
-		parts.Go(func() error { return r.pass(ctx, run, send(sending, run)) })
+		parts.Go(func() error { return r.pass(ctx, run, send(ctx, run)) })
 	}
 	if err := parts.Wait(); err != nil {
 		return err
@@ -145,15 +147,18 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 	}
 	body := object{
 		"name": run.Name, "flow_id": flow, "parameters": orEmpty(run.Parameters),
-		"idempotency_key": run.Flow + "/" + run.Key, "state": firstState(run),
+		"idempotency_key": keyOf(run.Flow, run.Key), "state": firstState(run),
 	}
-	if run.ParentTask != "" {
-		body["parent_task_run_id"] = run.ParentTask
+	parent, err := r.c.parentTask(ctx, run)
+	if err != nil {
+		return err
 	}
 	var made serverRun
 	ask := request{operation: "create_run", method: http.MethodPost, path: "/flow_runs/", in: body, out: &made}
-	// The parent may be reported by another process, a moment later.
-	ask.patient = run.ParentTask != ""
+	if parent != "" {
+		body["parent_task_run_id"] = parent
+		ask.patient = true // it may be reported by another process, a moment later
+	}
 	status, err := r.c.do(ctx, ask)
 	if answered(err, http.StatusConflict) || answered(err, http.StatusNotFound) {
 		// The server has lost the flow or never hears of the parent: the run stands by itself.
@@ -170,6 +175,34 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 	}
 	r.begin(made.ID, made.State, status == http.StatusCreated)
 	return nil
+}
+
+// keyOf is the key by which the server tells a run from all others.
+func keyOf(flow, key string) string { return flow + "/" + key }
+
+// errEarly is why a run is not shown yet.
+var errEarly = errors.New("the run that it is part of is not there yet")
+
+// parentTask is the id on the server of the step that a run is part of. A run that ended stands by itself
+// if there is none: what it is part of was told before it, or never will be.
+func (c *Client) parentTask(ctx context.Context, run flowrun.Run) (string, error) {
+	p := run.Parent
+	switch {
+	case p == nil:
+		return "", nil
+	case p.ServerID != "":
+		return taskRunID(p.ServerID, p.Step), nil
+	}
+	found, err := c.find(ctx, "find_parent", object{"flow_runs": object{"idempotency_key": anyOf(keyOf(p.Flow, p.Key))}})
+	switch {
+	case err != nil:
+		return "", err
+	case len(found) > 0:
+		return taskRunID(found[0].ID, p.Step), nil
+	case !run.State.Final():
+		return "", errEarly
+	}
+	return "", nil
 }
 
 // firstState is one that tells when the run was to start.
@@ -238,11 +271,25 @@ func (r *Reporter) finish(ctx context.Context, run flowrun.Run) error {
 		return err
 	}
 	if !v.accepted() {
-		return fmt.Errorf("the server refuses the state %s: %s", p.Name, v.Details.Reason)
+		return &refused{state: p.Name, verdict: v}
 	}
 	r.state = v.State
 	return nil
 }
+
+// refused is a state that the server does not take, not even by force.
+type refused struct {
+	state string
+	verdict
+}
+
+// Error implements error.
+func (e *refused) Error() string {
+	return fmt.Sprintf("the server refuses the state %s: %s %s", e.state, e.Status, e.Details.Reason)
+}
+
+// Permanent reports whether it will never take it.
+func (e *refused) Permanent() bool { return e.Status != waiting }
 
 // told writes a time for people.
 func told(t time.Time) string {

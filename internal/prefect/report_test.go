@@ -215,6 +215,85 @@ func TestWhatTheServerNeverTakesIsPassedOver(t *testing.T) {
 	}
 }
 
+func TestWhatIsRefusedForGoodIsToldSo(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]bool{400: true, 413: true, 422: true, 401: false, 403: false, 404: false, 500: false} {
+		for _, path := range []string{"/flow_runs/", "/set_state"} {
+			s := prefecttest.New()
+			s.SetFault(func(r *http.Request) *prefecttest.Fault {
+				if strings.HasSuffix(r.URL.Path, path) {
+					return &prefecttest.Fault{Status: status}
+				}
+				return nil
+			})
+			_, err := client(t, Options{Transport: s}).Report(t.Context(), full("periodic_check"))
+			var refused interface{ Permanent() bool }
+			if err == nil || (errors.As(err, &refused) && refused.Permanent()) != want {
+				t.Errorf("%s answered %d: %v, want for good %v", path, status, err, want)
+			}
+		}
+	}
+}
+
+func TestARunIsPartOfOneThatOnlyItsKeyTells(t *testing.T) {
+	t.Parallel()
+	s := prefecttest.New()
+	c := client(t, Options{Transport: s})
+	child, parent := full("retrain"), full("periodic_check")
+	child.Parent = &flowrun.Parent{Flow: "periodic_check", Key: parent.Key, Step: "notify"}
+	ended := child.State
+	child.State = flowrun.Running
+	if _, err := c.Report(t.Context(), child); !errors.Is(err, errEarly) {
+		t.Errorf("a run that goes on does not wait for what it is part of: %v", err)
+	}
+	child.State = ended
+	parentID, err := c.Report(t.Context(), parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := c.Report(t.Context(), child)
+	if err != nil || s.Run(id).Parent != taskRunID(parentID, "notify") {
+		t.Errorf("parent %q, error %v", s.Run(id).Parent, err)
+	}
+	child.Key, child.Parent.Key = "slot-2", "slot-unknown"
+	if id, err = c.Report(t.Context(), child); err != nil || s.Run(id).Parent != "" {
+		t.Errorf("parent %q, error %v", s.Run(id).Parent, err)
+	}
+}
+
+func TestOnePartThatFailsBreaksNoOtherOff(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := prefecttest.New()
+		s.SetFault(func(r *http.Request) *prefecttest.Fault {
+			if strings.HasSuffix(r.URL.Path, "/events") {
+				return &prefecttest.Fault{Status: 500}
+			}
+			return nil
+		})
+		var broken error
+		lines := slow{s, func(r *http.Request, _ string) bool {
+			if strings.HasSuffix(r.URL.Path, "/logs/") {
+				sleep(r.Context(), time.Second)
+				broken = r.Context().Err()
+			}
+			return false
+		}, 0}
+		if _, err := client(t, Options{Transport: lines}).Report(t.Context(), full("periodic_check")); err == nil || broken != nil {
+			t.Errorf("error %v; the lines: %v", err, broken)
+		}
+	})
+}
+
+func TestPagesOfLinesEnd(t *testing.T) {
+	t.Parallel()
+	page := "[" + strings.Repeat(`{"message":"x"},`, pageSize-1) + `{"message":"x"}]`
+	c := client(t, Options{Transport: &answers{list: []reply{{422, "", ""}, {200, page, ""}}}})
+	if _, err := (&Reporter{c: c}).readLines(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTextThatADatabaseDoesNotTakeIsMended(t *testing.T) {
 	t.Parallel()
 	if got := clip("a\x00b\xffc"+strings.Repeat("é", 10), 6); got != "ab\ufffdcé…" {
@@ -265,7 +344,7 @@ func TestAPartOfAStepIsShownUnderItOnceTheStepIsThere(t *testing.T) {
 		parent := full("periodic_check")
 		parent.ServerID = s.Add(prefecttest.Run{})
 		child := full("retrain")
-		child.ParentTask = TaskRunID(parent.ServerID, "trigger_retrain")
+		child.Parent = &flowrun.Parent{ServerID: parent.ServerID, Step: "trigger_retrain"}
 		go func() { // the other process is a little later
 			sleep(t.Context(), 2*time.Second)
 			if _, err := c.Report(t.Context(), parent); err != nil {
@@ -273,10 +352,10 @@ func TestAPartOfAStepIsShownUnderItOnceTheStepIsThere(t *testing.T) {
 			}
 		}()
 		id, err := c.Report(t.Context(), child)
-		if err != nil || s.Run(id).Parent != child.ParentTask {
+		if err != nil || s.Run(id).Parent != taskRunID(parent.ServerID, "trigger_retrain") {
 			t.Errorf("parent %q, error %v", s.Run(id).Parent, err)
 		}
-		child.Key, child.ParentTask = "other", TaskRunID("unknown", "step")
+		child.Key, child.Parent = "other", &flowrun.Parent{ServerID: "unknown", Step: "step"}
 		if id, err = c.Report(t.Context(), child); err != nil || s.Run(id).Parent != "" || s.Run(id).State.Name != "Failed" {
 			t.Errorf("a run of an unknown step is %+v, error %v", s.Run(id), err)
 		}

@@ -38,12 +38,14 @@ const (
 	askTimeout     = 15 * time.Second
 	// maxActive bounds the runs that wait or go on at once. Others stay on the server.
 	maxActive = 8
-	// afterIntervals is how long the server may be silent before the process checks by itself.
+	// afterIntervals is how long no check may have been begun before the process checks by itself.
 	afterIntervals = 2
-	oweTimeout     = 2 * time.Second
-	// claimsCount is how long a claim that could not be made speaks against the server. What it was of
-	// is offered again each second.
-	claimsCount = 30 * time.Second
+	// patience is given in addition to a server that answers: it makes runs some seconds after a
+	// schedule was made or a pause ended.
+	patience   = 20 * time.Second
+	oweTimeout = 2 * time.Second
+	// stopTimeout bounds what is said of a run when the process stops.
+	stopTimeout = 3 * time.Second
 )
 
 // Request is what the server asks a check to do.
@@ -69,10 +71,14 @@ type RunnerOptions struct {
 	// Check does the work of a run and takes it down. Its context ends with flowrun.ErrCancelled as
 	// cause when an operator cancels. It may leave it to the Runner to end the record. Required.
 	Check func(context.Context, Request, *flowrun.Recorder) error
-	// Local checks by itself, slot by slot, until its context ends: while the server is away. Required.
-	Local func(context.Context) error
+	// Local checks by itself, slot by slot, until enough is closed, which no check is broken off for, or
+	// its context ends: while the server has no check made. Required.
+	Local func(ctx context.Context, enough <-chan struct{}) error
 	// Owe keeps the report of a run that the server could not be told of. Required.
-	Owe        func(context.Context, flowrun.Run) error
+	Owe func(context.Context, flowrun.Run) error
+	// Note is told in words who says when to check, at each change; empty while the server does. Nil
+	// tells nobody.
+	Note       func(string)
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // time.Now if nil
@@ -82,6 +88,9 @@ func (o RunnerOptions) withDefaults() RunnerOptions {
 	o.Pool = cmp.Or(o.Pool, defaultPool)
 	o.Flow = cmp.Or(o.Flow, defaultFlow)
 	o.Deployment = cmp.Or(o.Deployment, defaultDeployment)
+	if o.Note == nil {
+		o.Note = func(string) {}
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -111,16 +120,15 @@ type Mode string
 // The modes of a Runner.
 const (
 	ServerMode Mode = "server"
-	LocalMode  Mode = "local" // the server does not answer
+	LocalMode  Mode = "local" // the server has no check made
 )
 
 // Runner is a worker of a pool of the server: it claims runs, checks, and does what operators ask.
-// While the server is away it has the process check by itself.
+// While the server has no check made, for whatever reason, it has the process check by itself.
 type Runner struct {
 	o       RunnerOptions
 	c       *Client
 	metrics *runnerMetrics
-	local   atomic.Bool
 	ready   atomic.Bool // the pool and the deployment are there
 
 	runs sync.WaitGroup // of active runs
@@ -129,9 +137,8 @@ type Runner struct {
 	active map[string]*active  // by the ids of their flow runs
 	owed   map[string]struct{} // ended here, and the server was not told
 	seen   map[string]struct{} // cancelling and nobody's at the last look
-	// unclaimed is when the last claim could not be made, though the server may answer otherwise; zero
-	// if it could.
-	unclaimed time.Time
+
+	watchdog
 }
 
 // active is a run that waits for its time or goes on.
@@ -139,6 +146,7 @@ type active struct {
 	run     serverRun
 	cancel  context.CancelCauseFunc
 	running bool
+	beats   sync.WaitGroup // heartbeats that are being sent
 }
 
 // NewRunner returns a worker that does nothing until Run.
@@ -154,22 +162,10 @@ func NewRunner(o RunnerOptions) (*Runner, error) {
 	r := &Runner{
 		o: o, c: o.Client, metrics: m,
 		active: map[string]*active{}, owed: map[string]struct{}{}, seen: map[string]struct{}{},
+		watchdog: watchdog{mode: ServerMode},
 	}
-	r.setMode(ServerMode)
+	r.metrics.setMode(ServerMode)
 	return r, nil
-}
-
-// Mode tells who says when to check.
-func (r *Runner) Mode() Mode {
-	if r.local.Load() {
-		return LocalMode
-	}
-	return ServerMode
-}
-
-func (r *Runner) setMode(m Mode) {
-	r.local.Store(m == LocalMode)
-	r.metrics.setMode(m)
 }
 
 // Run works until the context ends, then ends its runs and tells of them. It never fails: a server
@@ -198,34 +194,36 @@ func (r *Runner) every(ctx context.Context, d time.Duration, f func(context.Cont
 	}
 }
 
-// rounds asks the server for runs as long as it answers, and has the process check by itself while
-// it doesn't.
+// rounds asks the server for runs again and again, and has the process check by itself while none of
+// them is begun.
 func (r *Runner) rounds(ctx context.Context) {
 	var local localTicks
 	defer func() { local.stop(ctx.Err()) }()
-	last, silent := r.o.Clock(), false
-	for ctx.Err() == nil {
-		offered, err := r.ask(ctx)
-		switch {
-		case err == nil && !r.claimsFail():
-			last, silent = r.o.Clock(), false
-			r.back(ctx, &local)
-			r.take(ctx, offered)
+	for r.reset(); ctx.Err() == nil; {
+		err := r.round(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		r.decide(ctx, &local, err)
+		if err == nil {
 			sleep(ctx, pollEvery)
 			continue
-		case ctx.Err() != nil:
-			return
-		case r.o.Clock().Sub(last) >= afterIntervals*r.o.Interval:
-			r.away(ctx, &local)
-		case err == nil:
-			r.take(ctx, offered)
 		}
-		if !silent {
-			r.o.Logger.WarnContext(ctx, "prefect does not answer, or lets nothing be claimed", "error", err)
-		}
-		silent = true
 		sleep(ctx, probeEvery)
 	}
+}
+
+// round begins what the server offers. An error says why no check is begun.
+func (r *Runner) round(ctx context.Context) error {
+	offered, err := r.ask(ctx)
+	if err != nil {
+		return err
+	}
+	r.take(ctx, offered)
+	if err := r.look(ctx); err != nil {
+		return err
+	}
+	return r.claimTrouble()
 }
 
 // ask sets the server up if need be and gives the runs that it offers.
@@ -238,25 +236,4 @@ func (r *Runner) ask(ctx context.Context) ([]serverRun, error) {
 		}
 	}
 	return r.poll(ctx)
-}
-
-// back ends the checks by itself.
-func (r *Runner) back(ctx context.Context, local *localTicks) {
-	if r.Mode() == ServerMode {
-		return
-	}
-	local.stop(errServerBack)
-	r.setMode(ServerMode)
-	r.o.Logger.InfoContext(ctx, "prefect is back and says when to check")
-}
-
-// away begins the checks by itself, or again if they ended.
-func (r *Runner) away(ctx context.Context, local *localTicks) {
-	if r.Mode() == ServerMode {
-		r.setMode(LocalMode)
-		r.o.Logger.WarnContext(ctx, "prefect stays away: checking without it")
-	}
-	local.start(ctx, r.o.Local, func(err error) {
-		r.o.Logger.ErrorContext(ctx, "checking without prefect ended", "error", err)
-	})
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -76,6 +77,7 @@ func (r *Runner) pool() object {
 // deployment is a deployment as the server keeps it, and what of it is ours.
 type deployment struct {
 	ID        string     `json:"id"`
+	Paused    bool       `json:"paused"`
 	Schedules []schedule `json:"schedules"`
 	fields    map[string]json.RawMessage
 }
@@ -83,6 +85,7 @@ type deployment struct {
 type schedule struct {
 	ID       string `json:"id"`
 	Slug     string `json:"slug"`
+	Active   bool   `json:"active"`
 	Schedule struct {
 		Interval float64   `json:"interval"`
 		Anchor   time.Time `json:"anchor_date"`
@@ -98,10 +101,20 @@ func (d *deployment) UnmarshalJSON(data []byte) error {
 	return json.Unmarshal(data, &d.fields)
 }
 
-func (r *Runner) setUpDeployment(ctx context.Context) error {
-	var d deployment
+// paused reports whether somebody has switched the deployment or its schedule off.
+func (d deployment) paused() bool {
+	off := slices.ContainsFunc(d.Schedules, func(s schedule) bool { return s.Slug == scheduleSlug && !s.Active })
+	return d.Paused || off
+}
+
+func (r *Runner) readDeployment(ctx context.Context) (d deployment, err error) {
 	path := fmt.Sprintf("/deployments/name/%s/%s", url.PathEscape(r.o.Flow), url.PathEscape(r.o.Deployment))
-	_, err := r.c.do(ctx, request{operation: "read_deployment", method: http.MethodGet, path: path, out: &d})
+	_, err = r.c.do(ctx, request{operation: "read_deployment", method: http.MethodGet, path: path, out: &d})
+	return d, err
+}
+
+func (r *Runner) setUpDeployment(ctx context.Context) error {
+	d, err := r.readDeployment(ctx)
 	if answered(err, http.StatusNotFound) {
 		return r.createDeployment(ctx)
 	}

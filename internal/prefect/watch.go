@@ -11,6 +11,9 @@ import (
 
 const heartbeatEvent = "prefect.flow-run.heartbeat"
 
+// beatTimeout is how long the end of a run waits for a heartbeat under way, at most.
+const beatTimeout = 5 * time.Second
+
 // heartbeat says that the worker lives, and that its runs do.
 func (r *Runner) heartbeat(ctx context.Context) error {
 	_, err := r.c.do(ctx, request{
@@ -20,14 +23,41 @@ func (r *Runner) heartbeat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return r.beat(ctx, r.running()...)
+}
+
+// beat says that runs go on which still do. None is said to after its end: the server would take it for
+// one that falls silent.
+func (r *Runner) beat(ctx context.Context, ids ...string) error {
 	var beats []object
-	for _, run := range r.running() {
-		beats = append(beats, r.c.beat(run))
+	r.mu.Lock()
+	for _, id := range ids {
+		if a := r.active[id]; a != nil && a.running {
+			a.beats.Add(1)
+			defer a.beats.Done()
+			beats = append(beats, r.c.beat(a.run))
+		}
 	}
+	r.mu.Unlock()
 	if len(beats) == 0 {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, beatTimeout)
+	defer cancel()
 	return r.c.emit(ctx, beats)
+}
+
+// quiet ends the heartbeats of a run, and waits for one that is under way.
+func (r *Runner) quiet(id string) {
+	r.mu.Lock()
+	a := r.active[id]
+	if a != nil {
+		a.running = false
+	}
+	r.mu.Unlock()
+	if a != nil {
+		a.beats.Wait()
+	}
 }
 
 // beat is the event that a run goes on.
@@ -39,14 +69,14 @@ func (c *Client) beat(run serverRun) object {
 	}
 }
 
-// running are the runs that go on here.
-func (r *Runner) running() []serverRun {
+// running are the ids of the runs that go on here.
+func (r *Runner) running() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var out []serverRun
-	for _, a := range r.active {
+	var out []string
+	for id, a := range r.active {
 		if a.running {
-			out = append(out, a.run)
+			out = append(out, id)
 		}
 	}
 	return out
@@ -96,10 +126,7 @@ func (r *Runner) endNobodys(ctx context.Context, runs []serverRun) error {
 
 // watchForced cancels runs here that somebody has put into the state Cancelled at once.
 func (r *Runner) watchForced(ctx context.Context) error {
-	var ids []string
-	for _, run := range r.running() {
-		ids = append(ids, run.ID)
-	}
+	ids := r.running()
 	if len(ids) == 0 {
 		return nil
 	}
@@ -184,15 +211,21 @@ func (r *Runner) forgetOwed(open []serverRun) {
 	r.owed = kept
 }
 
-// bury ends a run that no process has, and what of its steps goes on.
+// bury ends a run that no process has, and before it what of its steps goes on: after it nobody would
+// look for them again.
 func (r *Runner) bury(ctx context.Context, run serverRun, as, message string) error {
 	name := terminalName(as)
-	v, err := r.c.propose(ctx, run.ID, proposal{Type: as, Name: name, Message: message, Transition: derived("bury", run.ID, as)})
-	if err != nil || !v.accepted() { // refused: it ended meanwhile
+	if err := r.buryTasks(ctx, run, as, name, message); err != nil {
 		return err
 	}
+	// Refused, it ended meanwhile.
+	_, err := r.c.propose(ctx, run.ID, proposal{Type: as, Name: name, Message: message, Transition: derived("bury", run.ID, as)})
+	return err
+}
+
+func (r *Runner) buryTasks(ctx context.Context, run serverRun, as, name, message string) error {
 	var tasks []serverTask
-	_, err = r.c.do(ctx, request{
+	_, err := r.c.do(ctx, request{
 		operation: "find_tasks", method: http.MethodPost, path: "/task_runs/filter", out: &tasks,
 		in: object{
 			"flow_runs": object{"id": anyOf(run.ID)}, "limit": pageSize, "sort": "ID_DESC",

@@ -114,6 +114,29 @@ func Alive(dir, id string) (bool, error) {
 // ID is the member's name among all that live on the folder.
 func (m *Member) ID() string { return m.id }
 
+// Note leaves a word for others, in the place of the one before.
+func (m *Member) Note(text string) error {
+	own := strconv.Itoa(os.Getpid()) + " " + m.id + "\n"
+	if _, err := m.file.WriteAt([]byte(own+text+"\n"), 0); err != nil {
+		return fmt.Errorf("presence: note: %w", err)
+	}
+	if err := m.file.Truncate(int64(len(own) + len(text) + 1)); err != nil {
+		return fmt.Errorf("presence: note: %w", err)
+	}
+	return nil
+}
+
+// Note is the word that a member left, empty if there is none.
+func Note(dir, id string) string {
+	text, err := os.ReadFile(pathOf(dir, id))
+	if err != nil || checkName(id) != nil {
+		return ""
+	}
+	_, note, _ := strings.Cut(string(text), "\n")
+	note, _, _ = strings.Cut(note, "\n")
+	return note
+}
+
 // Close ends the member's presence.
 func (m *Member) Close() error {
 	// The file goes before the lock: who waits for the lock then finds the file gone.

@@ -236,3 +236,24 @@ func TestExclusiveIsExclusive(t *testing.T) {
 		t.Error("no one got the name")
 	}
 }
+
+func TestAMemberLeavesWord(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	m, err := presence.Join(dir, "flow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, text := range []string{"a long word for all", "short", ""} {
+		if err := m.Note(text); err != nil {
+			t.Fatal(err)
+		}
+		if got := presence.Note(dir, m.ID()); got != text {
+			t.Errorf("noted %q, read %q", text, got)
+		}
+	}
+	if got := presence.Note(dir, "flow-1-nobody"); got != "" {
+		t.Errorf("nobody noted %q", got)
+	}
+}

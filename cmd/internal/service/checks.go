@@ -94,17 +94,30 @@ func (p *Platform) workerCheck(ctx context.Context) api.Check {
 	return check
 }
 
-// flowCheck tells when the model was last checked, and how.
+// flowCheck tells when the model was last checked, and how, or that it should have been.
 func (p *Platform) flowCheck(ctx context.Context) api.Check {
 	check := p.processCheck("flow", "the model is not checked for drift until one starts")
 	last, _, err := p.Store.DriftHistory(ctx, 1)
-	if err != nil || len(last) == 0 {
+	if err != nil {
 		return check
 	}
-	at := last[0].CreatedAt
-	check.At = &at
-	if check.Detail == "" {
-		check.Detail = fmt.Sprintf("last check %s ago by the %s detector", time.Since(at).Round(time.Second), last[0].Method)
+	var at time.Time
+	var words []string
+	if len(last) > 0 {
+		at = last[0].CreatedAt
+		check.At = &at
+		words = append(words, fmt.Sprintf("last check %s ago by the %s detector", time.Since(at).Round(time.Second), last[0].Method))
 	}
+	if check.Status != stateOK {
+		return check
+	}
+	s := p.schedule()
+	if overdue := s.overdue(at); overdue != "" {
+		check.Status, words = stateWarning, []string{overdue}
+	}
+	if s.Says != "" {
+		words = append(words, s.Says)
+	}
+	check.Detail = strings.Join(words, "; ")
 	return check
 }

@@ -27,9 +27,9 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 	if err != nil {
 		return nil, err
 	}
-	o := p.monitoring(c, client)
+	o, note := p.monitoring(c, client), p.noter(time.Duration(c.Interval))
 	if server != nil {
-		o.Ended = p.oweFlowRun
+		o.HandOn = p.oweFlowRun
 	}
 	var pusher *kuma.Pusher
 	if c.PushURL != "" {
@@ -46,7 +46,7 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 	}
 	f := &flow{log: p.Log, checks: checks, runs: checks}
 	if server != nil {
-		f.runs, err = p.scheduled(c, server, checks)
+		f.runs, err = p.scheduled(c, server, checks, note)
 	}
 	if pusher != nil {
 		f.runs = parts{f.runs, pusher}
@@ -71,7 +71,7 @@ func (f *flow) Run(ctx context.Context) error {
 
 // scheduled is the check as Prefect asks for it. While Prefect is away it ticks by itself, and what it
 // did is told later.
-func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.Monitor) (Part, error) {
+func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.Monitor, note func(string)) (Part, error) {
 	return prefect.NewRunner(prefect.RunnerOptions{
 		Client: server, Flow: monitor.FlowName, Interval: time.Duration(c.Interval), Identity: p.member.ID(), Alive: p.alive,
 		Check: func(ctx context.Context, r prefect.Request, rec *flowrun.Recorder) error {
@@ -83,7 +83,7 @@ func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.
 			}
 			return err
 		},
-		Local: m.Run, Owe: p.oweFlowRun, Logger: p.Log, Registerer: p.Registry,
+		Local: m.RunUntil, Owe: p.oweFlowRun, Note: note, Logger: p.Log, Registerer: p.Registry,
 	})
 }
 
@@ -158,11 +158,15 @@ func (c checkedAPI) Health(ctx context.Context) error {
 // Retrain asks for a retraining on fresh data and waits for its end. The API waits for a minute; a
 // nil result says that the job goes on.
 func (c checkedAPI) Retrain(ctx context.Context, t ml.Trigger) (*ml.RetrainResult, int64, error) {
+	reason := ml.ReasonForced
+	if t.Report.Drift {
+		reason = ml.ReasonDrift
+	}
 	trigger, err := encodeTrigger(t)
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode the check: %w", err)
 	}
-	reply, err := c.client.Retrain(ctx, api.RetrainRequest{Generate: true, TriggerReason: ml.ReasonDrift, Trigger: trigger}, true)
+	reply, err := c.client.Retrain(ctx, api.RetrainRequest{Generate: true, TriggerReason: reason, Trigger: trigger}, true)
 	switch {
 	case err != nil:
 		return nil, 0, err

@@ -158,8 +158,10 @@ func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
 	if args.DatasetID != 0 {
 		run.Parameters["dataset_id"] = args.DatasetID
 	}
-	if args.Trigger != nil && args.Trigger.FlowRun != "" {
-		run.ParentTask = prefect.TaskRunID(args.Trigger.FlowRun, monitor.StepRetrain)
+	if t := args.Trigger; t != nil {
+		run.Parent = &flowrun.Parent{
+			Flow: monitor.FlowName, Key: monitor.RunKey(t.Report.Slot), ServerID: t.FlowRun, Step: monitor.StepRetrain,
+		}
 	}
 	return run
 }

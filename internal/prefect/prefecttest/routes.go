@@ -13,6 +13,7 @@ func (s *Server) routes() {
 	for pattern, f := range map[string]http.HandlerFunc{
 		"GET /api/csrf-token":                                 s.csrfToken,
 		"GET /api/work_pools/{name}":                          s.readPool,
+		"GET /api/work_pools/{name}/queues/{queue}":           s.readQueue,
 		"POST /api/work_pools/{$}":                            s.createPool,
 		"POST /api/flows/{$}":                                 s.createFlow,
 		"GET /api/deployments/name/{flow}/{name}":             s.readDeployment,
@@ -57,6 +58,10 @@ func (s *Server) csrfToken(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) readPool(w http.ResponseWriter, _ *http.Request) { found(w, s.pool) }
+
+func (s *Server) readQueue(w http.ResponseWriter, _ *http.Request) {
+	found(w, object{"is_paused": false})
+}
 
 func (s *Server) createPool(w http.ResponseWriter, r *http.Request) {
 	s.pool = read[object](r)
@@ -170,6 +175,7 @@ func (s *Server) updateRun(w http.ResponseWriter, r *http.Request) {
 // runFilter is the part of the real filter that a worker uses.
 type runFilter struct {
 	ID    *anyOf `json:"id"`
+	Key   *anyOf `json:"idempotency_key"`
 	State *struct {
 		Type *anyOf `json:"type"`
 	} `json:"state"`
@@ -179,7 +185,7 @@ type runFilter struct {
 }
 
 func (f runFilter) pass(run *Run) bool {
-	if !f.ID.pass(run.ID) || (f.State != nil && !f.State.Type.pass(run.State.Type)) {
+	if !f.ID.pass(run.ID) || !f.Key.pass(run.Key) || (f.State != nil && !f.State.Type.pass(run.State.Type)) {
 		return false
 	}
 	return f.Expected == nil || !run.Expected.After(f.Expected.Before)
@@ -285,6 +291,12 @@ func (s *Server) takeEvents(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		s.events[e.ID] = object{"event": e.Event}
+		if e.Event == "prefect.flow-run.heartbeat" {
+			id, _ := e.Resource["prefect.resource.id"].(string)
+			if run := s.find(strings.TrimPrefix(id, "prefect.flow-run.")); run != nil && against(run.State.Type, "CRASHED") {
+				s.silent++
+			}
+		}
 		if strings.HasPrefix(e.Event, "prefect.task-run.") && e.Resource["prefect.orchestration"] == "client" {
 			s.record(e)
 		}

@@ -104,6 +104,7 @@ type Server struct {
 	deployment map[string]any
 	automation int
 	limit      int
+	silent     int
 }
 
 // New returns a server that has nothing.
@@ -169,6 +170,29 @@ func (s *Server) SetLimit(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.limit = n
+}
+
+// Pause pauses the deployment, or ends the pause.
+func (s *Server) Pause(paused bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deployment["paused"] = paused
+}
+
+// DeleteDeployment deletes the deployment, and what of its schedule is ahead.
+func (s *Server) DeleteDeployment() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deployment = nil
+	s.runs = slices.DeleteFunc(s.runs, func(r *Run) bool { return r.AutoScheduled && r.State.Type == "SCHEDULED" })
+}
+
+// Silent counts the heartbeats of runs that had ended, which the automation takes for ones that go on
+// and fall silent.
+func (s *Server) Silent() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silent
 }
 
 // Requests are the requests so far, as "METHOD /path".

@@ -1,0 +1,23 @@
+// Package redact hides secrets in what is logged and kept of the answers of others.
+package redact
+
+import (
+	"encoding/base64"
+	"net/url"
+	"strings"
+)
+
+// Secrets returns what hides secrets wherever they are repeated, as they are or encoded: a header of
+// basic authentication holds "user:password" in base64. What has less than three characters is no secret.
+func Secrets(secrets ...string) *strings.Replacer {
+	var pairs []string
+	for _, s := range secrets {
+		if len(s) < 3 {
+			continue
+		}
+		for _, form := range []string{s, base64.StdEncoding.EncodeToString([]byte(s)), url.QueryEscape(s), url.PathEscape(s)} {
+			pairs = append(pairs, form, "[redacted]")
+		}
+	}
+	return strings.NewReplacer(pairs...)
+}
