@@ -59,9 +59,9 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 	rec := flowrun.NewRecorder(r.record(run), r.o.Clock)
 	follower := r.c.follow(ctx, rec, reporter)
 	r.end(ctx, rec, r.check(ctx, run, rec))
+	r.lives(run)
 	r.quiet(run.ID)
 	ended, err := follower.Finish(ctx)
-	r.lives(run)
 	r.metrics.runs.WithLabelValues(string(ended.State)).Inc()
 	if err != nil {
 		r.owe(ctx, ended, err)

@@ -71,6 +71,13 @@ func TestLiveACustomRunHasItsParameters(t *testing.T) {
 	if !answered(err, http.StatusConflict) {
 		t.Errorf("a threshold of 2: %v", err)
 	}
+	_, err = l.c.do(t.Context(), request{
+		operation: "test", method: http.MethodPost, path: "/deployments/" + l.deployment() + "/create_flow_run",
+		in: object{"parameters": object{"treshold": 0.2}},
+	})
+	if !answered(err, http.StatusConflict) {
+		t.Errorf("a parameter that nobody knows: %v", err)
+	}
 }
 
 func TestLiveARunThatSomebodyHasRetriedIsRunAgain(t *testing.T) {
@@ -119,6 +126,28 @@ func TestLiveAPausedDeploymentIsNoOutage(t *testing.T) {
 	case <-w.asked:
 	case <-time.After(30 * time.Second):
 		t.Error("no run after the pause")
+	}
+}
+
+func TestLiveADeletedDeploymentIsMadeAnew(t *testing.T) {
+	l := liveSetup(t)
+	w := l.worker("a", 2*time.Second, steps, nil)
+	<-w.asked
+	gone := l.deployment()
+	l.ask(http.MethodDelete, "/deployments/"+gone, nil, nil)
+	var d deployment
+	l.within("it is there again", 40*time.Second, func() bool {
+		path := "/deployments/name/" + l.flow + "/" + defaultDeployment
+		_, err := l.c.do(t.Context(), request{operation: "test", method: http.MethodGet, path: path, out: &d})
+		return err == nil && d.ID != gone
+	})
+	for len(w.asked) > 0 {
+		<-w.asked
+	}
+	select {
+	case <-w.asked:
+	case <-time.After(40 * time.Second):
+		t.Error("no run of the new one")
 	}
 }
 

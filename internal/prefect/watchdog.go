@@ -103,13 +103,11 @@ func (r *Runner) fails(err error) {
 	r.trouble = err
 }
 
-// claimTrouble is why the last claim since it was asked came to nothing.
+// claimTrouble is why the last claim came to nothing, nil if a check was begun since.
 func (r *Runner) claimTrouble() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	err := r.trouble
-	r.trouble = nil
-	return err
+	return r.trouble
 }
 
 // decide has the process check by itself, or not any more.
@@ -183,7 +181,7 @@ func (r *Runner) look(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if paused {
-		r.sign = now
+		r.sign, r.trouble = now, nil
 	}
 	if paused != r.paused {
 		r.paused = paused

@@ -106,7 +106,8 @@ func TestAnotherReplicasChecksAreASign(t *testing.T) {
 	inBench(t, func(b *bench) {
 		a, stopA := b.runner("a", steps)
 		defer stopA()
-		c, stopC := b.runner("c", steps)
+		b.transport = slow{b.Server, claims, 100 * time.Millisecond}
+		c, stopC := b.runner("c", steps) // it never is the first
 		defer stopC()
 		for range 6 {
 			b.scheduled(interval)
@@ -235,8 +236,14 @@ func (s slow) RoundTrip(r *http.Request) (*http.Response, error) {
 			sleep(context.WithoutCancel(r.Context()), s.delay)
 		}
 	}
-	return s.RoundTripper.RoundTrip(r)
+	answer, err := s.RoundTripper.RoundTrip(r)
+	if err := r.Context().Err(); err != nil {
+		return nil, err // as a connection does
+	}
+	return answer, err
 }
+
+func claims(r *http.Request, _ string) bool { return strings.HasSuffix(r.URL.Path, "/bulk_set_state") }
 
 func TestNoHeartbeatFollowsTheEnd(t *testing.T) {
 	inBench(t, func(b *bench) {
@@ -257,7 +264,7 @@ func TestNoHeartbeatFollowsTheEnd(t *testing.T) {
 
 func TestAStopAmidAClaimHandsTheRunBack(t *testing.T) {
 	inBench(t, func(b *bench) {
-		b.transport = slow{b.Server, func(r *http.Request, _ string) bool { return strings.HasSuffix(r.URL.Path, "/bulk_set_state") }, time.Second}
+		b.transport = slow{b.Server, claims, time.Second}
 		_, stop := b.runner("a", steps)
 		id := b.scheduled(0)
 		b.passes(500 * time.Millisecond)

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -13,7 +12,7 @@ import (
 // A check that is missing is told of, and who says when to check.
 func TestHealthTellsOfMissingChecks(t *testing.T) {
 	t.Parallel()
-	p, err := Open(t.Context(), killFolder(t.TempDir()), "flow", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	p, err := Open(t.Context(), killFolder(t.TempDir()), "flow", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
