@@ -160,6 +160,9 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 		ask.patient = true // it may be reported by another process, a moment later
 	}
 	status, err := r.c.do(ctx, ask)
+	if answered(err, http.StatusConflict) && parent != "" && !run.State.Final() {
+		return errEarly
+	}
 	if answered(err, http.StatusConflict) || answered(err, http.StatusNotFound) {
 		// The server has lost the flow or never hears of the parent: the run stands by itself.
 		r.c.forgetFlows()

@@ -356,6 +356,11 @@ func TestAPartOfAStepIsShownUnderItOnceTheStepIsThere(t *testing.T) {
 			t.Errorf("parent %q, error %v", s.Run(id).Parent, err)
 		}
 		child.Key, child.Parent = "other", &flowrun.Parent{ServerID: "unknown", Step: "step"}
+		goesOn := child
+		goesOn.State = flowrun.Running
+		if _, err := c.Report(t.Context(), goesOn); !errors.Is(err, errEarly) {
+			t.Errorf("a run that goes on does not wait for what it is part of: %v", err)
+		}
 		if id, err = c.Report(t.Context(), child); err != nil || s.Run(id).Parent != "" || s.Run(id).State.Name != "Failed" {
 			t.Errorf("a run of an unknown step is %+v, error %v", s.Run(id), err)
 		}
