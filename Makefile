@@ -107,7 +107,7 @@ $(GOLANGCI):
 ##@ Measure (bench/README.md)
 
 .PHONY: bench
-bench: bench-predict bench-training bench-generate bench-importcsv bench-retrain bench-lockwait ## every comparison, as ratios of one run; about 15 minutes
+bench: bench-predict bench-training bench-generate bench-importcsv bench-retrain bench-lockwait bench-tracing ## every comparison, as ratios of one run; about 15 minutes
 
 .PHONY: bench-predict
 bench-predict: build bench-venv bench-wrk ## /predict against FastAPI and a bare handler
@@ -132,6 +132,10 @@ bench-retrain: build bench-venv ## /retrain on a million rows against sqlite3 an
 .PHONY: bench-lockwait
 bench-lockwait: ## delay of jobs while predictions are logged
 	$(GO) run ./bench/lockwait
+
+.PHONY: bench-tracing
+bench-tracing: build bench-wrk ## what tracing costs /predict
+	$(GO) run ./bench/tracing
 
 .PHONY: bench-quick
 bench-quick: build bench-venv bench-wrk ## one short round of /predict

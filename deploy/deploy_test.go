@@ -30,13 +30,13 @@ type service struct {
 	Ports       []string
 	Volumes     []string
 	Networks    []string
+	Profiles    []string
 	Restart     string
 	DependsOn   map[string]struct {
 		Condition string
 		Required  *bool
 	} `yaml:"depends_on"`
 	User        string
-	Profiles    []string
 	Healthcheck struct{ Test []string }
 }
 
@@ -73,6 +73,7 @@ func TestComposePublishesTheDocumentedPorts(t *testing.T) {
 		"grafana":           {"127.0.0.1:3000:3000"},
 		"uptime-kuma":       {"127.0.0.1:3001:3001"},
 		"kuma-provision":    nil,
+		"jaeger":            {"127.0.0.1:16686:16686", "127.0.0.1:4318:4318"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -185,6 +186,26 @@ func TestComposeSetsSettingsThatExist(t *testing.T) {
 			if !strings.Contains(sources.String(), `env:"`+key+`"`) {
 				t.Errorf("%s: no process reads %s", name, key)
 			}
+		}
+	}
+}
+
+// TestTracesAreOptional: Jaeger starts when it is asked for, every process can be told of it, and none waits
+// for it.
+func TestTracesAreOptional(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	jaeger := c.Services["jaeger"]
+	if !slices.Equal(jaeger.Profiles, []string{"tracing"}) || jaeger.Environment["JAEGER_LISTEN_HOST"] != "0.0.0.0" {
+		t.Errorf("jaeger has the profiles %q and listens on %q", jaeger.Profiles, jaeger.Environment["JAEGER_LISTEN_HOST"])
+	}
+	for _, name := range []string{"app", "worker", "random-check-flow"} {
+		s := c.Services[name]
+		if got := s.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"]; got != "${OTEL_EXPORTER_OTLP_ENDPOINT:-}" {
+			t.Errorf("%s: OTEL_EXPORTER_OTLP_ENDPOINT is %q, must be off unless it is set", name, got)
+		}
+		if _, waits := s.DependsOn["jaeger"]; waits || !slices.ContainsFunc(s.Networks, func(n string) bool { return slices.Contains(jaeger.Networks, n) }) {
+			t.Errorf("%s: waits for jaeger, or does not reach it", name)
 		}
 	}
 }

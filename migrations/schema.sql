@@ -131,7 +131,8 @@ CREATE TABLE outbox (
     notes TEXT NOT NULL DEFAULT '',
     attempts INTEGER NOT NULL DEFAULT 0,
     error TEXT NOT NULL DEFAULT '',
-    created_at TIMESTAMP NOT NULL
+    created_at TIMESTAMP NOT NULL,
+    trace TEXT NOT NULL DEFAULT ''
 );
 
 CREATE INDEX outbox_service ON outbox (service, id);

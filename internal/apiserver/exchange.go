@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/ml"
 )
@@ -27,8 +28,9 @@ type exchange struct {
 	body    requestBody
 	route   *route // nil until one matches
 	who     ml.Identity
-	ignored []string // fields of the request that the operation has no use for: see ignore
-	status  int      // 0 until the answer begins
+	span    trace.Span // nil: the request has none
+	ignored []string   // fields of the request that the operation has no use for: see ignore
+	status  int        // 0 until the answer begins
 	bytes   int64
 }
 

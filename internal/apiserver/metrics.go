@@ -1,12 +1,15 @@
 package apiserver
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"iacontinu/internal/tracing"
 )
 
 // unmatched stands for the endpoint of requests that no route matches.
@@ -61,7 +64,7 @@ func (m *metrics) route(method, pattern string) *route {
 }
 
 // answered counts an answer.
-func (m *metrics) answered(r *route, method string, status int, took time.Duration) {
+func (m *metrics) answered(ctx context.Context, r *route, method string, status int, took time.Duration) {
 	if r == nil {
 		r = &route{method: knownMethod(method), pattern: unmatched}
 		r.duration = m.duration.WithLabelValues(r.method, r.pattern)
@@ -71,7 +74,7 @@ func (m *metrics) answered(r *route, method string, status int, took time.Durati
 	} else {
 		m.requests.WithLabelValues(r.method, r.pattern, strconv.Itoa(status)).Inc()
 	}
-	r.duration.Observe(took.Seconds())
+	tracing.Observe(ctx, r.duration, took.Seconds())
 }
 
 // knownMethod bounds the label: anybody may invent a method.

@@ -30,6 +30,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	routing.Routes = s.router
 	c := &requestContext{Context: r.Context(), routing: routing}
 	c.exchange = exchange{ResponseWriter: w, started: time.Now(), id: s.ids.of(r), remote: r.RemoteAddr}
+	s.beginSpan(c, r)
 	w.Header()["X-Request-Id"] = []string{c.exchange.id}
 	r = r.WithContext(c)
 	if r.ContentLength != 0 {
@@ -59,7 +60,8 @@ func (s *Server) finish(c *requestContext, r *http.Request) {
 	}
 	took := time.Since(x.started)
 	s.metrics.active.Dec()
-	s.metrics.answered(x.route, r.Method, x.status, took)
+	s.metrics.answered(c, x.route, r.Method, x.status, took)
+	endSpan(x, r)
 	s.logAccess(c, r, took)
 	s.routing.Put(c.routing)
 	c.routing = nil

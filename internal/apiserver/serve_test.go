@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+
 	"iacontinu/internal/ml"
 )
 
@@ -280,6 +283,17 @@ func BenchmarkPredict(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
+	for name, tracer := range map[string]trace.Tracer{
+		"untraced": nil,
+		"sampled":  sdktrace.NewTracerProvider(sdktrace.WithSampler(sdktrace.TraceIDRatioBased(0.01))).Tracer("bench"),
+	} {
+		s.opt.Tracer = tracer
+		b.Run(name, func(b *testing.B) { benchmarkPredict(b, s) })
+	}
+}
+
+func benchmarkPredict(b *testing.B, s *Server) {
+	b.Helper()
 	body := []byte(`{"features":[0.5,-0.2]}`)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/go-chi/chi/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/api"
 )
@@ -66,6 +67,7 @@ type Options struct {
 	// of open files allows, 64 to 4096.
 	MaxConnections int
 
+	Tracer     trace.Tracer          // nil: no spans
 	Registerer prometheus.Registerer // nil: no metrics
 	Logger     *slog.Logger          // nil discards
 	Clock      func() time.Time      // time.Now

@@ -11,7 +11,7 @@ import (
 // leaves import nothing of the module and may be imported by every package.
 var leaves = []string{
 	"internal/ml", "internal/api", "internal/logreg", "internal/drift", "internal/forecast", "internal/synth",
-	"internal/tabular", "internal/flowrun", "internal/onnx", "internal/redact", "migrations", "docs",
+	"internal/tabular", "internal/flowrun", "internal/onnx", "internal/redact", "internal/tracing", "migrations", "docs",
 }
 
 // maxLines is the length at which a file is about more than one subject.
@@ -21,7 +21,7 @@ const maxLines = 500
 type rule func(*file) []string
 
 var rules = []rule{
-	importRule, environmentRule, sleepRule, initRule, registryRule, loggerRule, lengthRule,
+	importRule, environmentRule, sleepRule, initRule, registryRule, tracerRule, loggerRule, lengthRule,
 }
 
 // check returns every breach, sorted.
@@ -122,6 +122,20 @@ func registryRule(f *file) []string {
 		[]string{"DefaultRegisterer", "DefaultGatherer", "MustRegister", "Register", "Unregister"}, why)
 	out = append(out, uses(f, "github.com/prometheus/client_golang/prometheus/promhttp", []string{"Handler"}, why)...)
 	return append(out, usesUnless(f, "github.com/prometheus/client_golang/prometheus/promauto", []string{"With"}, why)...)
+}
+
+// tracerRule keeps the sending of spans to cmd, and the library's global state out: whoever begins a trace
+// is passed a trace.Tracer.
+func tracerRule(f *file) []string {
+	var out []string
+	for _, imported := range f.imports {
+		name, found := strings.CutPrefix(imported, "go.opentelemetry.io/otel")
+		sends := strings.HasPrefix(name, "/sdk") || strings.HasPrefix(name, "/exporters")
+		if found && (name == "" || sends && owner(f.folder) != "cmd" && !f.test) {
+			out = append(out, fmt.Sprintf("%s: imports %s; spans come of the trace.Tracer in the Options, and cmd alone sends them", f.path, imported))
+		}
+	}
+	return out
 }
 
 // loggerRule keeps packages from writing where nobody told them to: whoever wires them passes the logger.

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 const (
@@ -81,7 +82,7 @@ func New(o Options) (*Client, error) {
 }
 
 // Send tells of an event. Its errors are of type *Error.
-func (c *Client) Send(ctx context.Context, e ml.Event) error {
+func (c *Client) Send(ctx context.Context, e ml.Event) (err error) {
 	if wait := c.held(); wait > 0 {
 		c.metrics.count(outcomeLimited)
 		return &Error{text: "discord: rate limited", retryAfter: wait}
@@ -90,6 +91,8 @@ func (c *Client) Send(ctx context.Context, e ml.Event) error {
 	if err != nil { // strings, numbers and a time: cannot fail
 		return &Error{text: "discord: encode the message: " + err.Error(), permanent: true}
 	}
+	ctx, span := tracing.Call(ctx, "discord send") // without the address, which is a secret
+	defer func() { tracing.End(span, err) }()
 	start := c.now()
 	sent := c.post(ctx, body)
 	c.metrics.duration.Observe(c.now().Sub(start).Seconds())

@@ -30,6 +30,8 @@ type Delivery struct {
 	// Attempts counts the tries begun, this one included.
 	Attempts  int
 	CreatedAt time.Time
+	// Trace is the place in a trace of who owes it, empty if there is none.
+	Trace string
 }
 
 // Backlog is what a service is owed at a moment.

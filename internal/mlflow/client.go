@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"iacontinu/internal/tracing"
 )
 
 // maxAnswer bounds what is read of an answer. The largest is a page of registered versions.
@@ -103,6 +105,7 @@ func (c *Client) post(ctx context.Context, operation string, body, answer any) e
 // call sends a request and decodes the answer into what answer points to: bytes as they are, nil for
 // nothing, else JSON. Its errors are of type *Error.
 func (c *Client) call(ctx context.Context, r request, answer any) error {
+	ctx, span := tracing.Call(ctx, "mlflow "+r.operation)
 	start := c.options.Clock()
 	text, failure := c.send(ctx, r)
 	if failure == nil {
@@ -110,9 +113,11 @@ func (c *Client) call(ctx context.Context, r request, answer any) error {
 	}
 	c.metrics.observe(r.operation, failure, c.options.Clock().Sub(start))
 	if failure != nil {
+		tracing.End(span, failure)
 		c.options.Logger.DebugContext(ctx, "mlflow call failed", "operation", r.operation, "status", failure.Status, "error", failure)
 		return failure
 	}
+	span.End()
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // pastVersions is how many versions back the accuracy's trend looks.
@@ -62,7 +63,7 @@ func (c *check) run(ctx context.Context) error {
 	c.tellOwed(ctx)
 	c.lookBack(ctx)
 
-	err := c.rec.Step(ctx, stepHealth, c.healthRetries(), func(ctx context.Context) error {
+	err := c.step(ctx, stepHealth, c.healthRetries(), func(ctx context.Context) error {
 		err := c.checkHealth(ctx)
 		if err == nil {
 			c.rec.Note(stepHealth, "the API is well and serves %s", orDash(c.version.Name))
@@ -76,13 +77,13 @@ func (c *check) run(ctx context.Context) error {
 		c.report.Action = ml.ActionHealthCheckFailed
 		c.note("the API did not pass its health check: %v", err)
 		c.news = append(c.news, c.healthDown(err))
-		return c.rec.Step(ctx, stepNotify, flowrun.Retries{}, c.notify)
+		return c.step(ctx, stepNotify, flowrun.Retries{}, c.notify)
 	}
 	c.tell(ctx, c.healthUp())
 
 	draw := c.draw(ctx)
 	var held heldBack
-	_ = c.rec.Step(ctx, stepDetect, flowrun.Retries{}, func(ctx context.Context) error { // its errors are notes
+	_ = c.step(ctx, stepDetect, flowrun.Retries{}, func(ctx context.Context) error { // its errors are notes
 		held = c.detect(ctx, draw)
 		return nil
 	})
@@ -102,7 +103,12 @@ func (c *check) run(ctx context.Context) error {
 	default:
 		c.retrain(ctx)
 	}
-	return c.rec.Step(ctx, stepNotify, flowrun.Retries{}, c.notify)
+	return c.step(ctx, stepNotify, flowrun.Retries{}, c.notify)
+}
+
+// step takes a step of the check, and has it taken down and traced.
+func (c *check) step(ctx context.Context, name string, retries flowrun.Retries, f func(context.Context) error) error {
+	return tracing.Do(ctx, "check "+name, func(ctx context.Context) error { return c.rec.Step(ctx, name, retries, f) })
 }
 
 // draw draws the random number of the documented flow; the other detector has none.
@@ -111,7 +117,7 @@ func (c *check) draw(ctx context.Context) (draw float64) {
 		c.rec.Skip(stepDraw, "the "+c.report.Method+" detector measures and draws nothing")
 		return 0
 	}
-	_ = c.rec.Step(ctx, stepDraw, flowrun.Retries{}, func(context.Context) error { // a draw can't fail
+	_ = c.step(ctx, stepDraw, flowrun.Retries{}, func(context.Context) error { // a draw can't fail
 		draw = c.opt.Random()
 		c.rec.Note(stepDraw, "drew %.4f", draw)
 		return nil
@@ -204,7 +210,7 @@ func (c *check) finish(ctx context.Context, took time.Duration) {
 		c.failed("record the check", err)
 	}
 	c.report.ID = id
-	c.metrics.observe(c.report)
+	c.metrics.observe(ctx, c.report)
 	c.show(ctx)
 }
 

@@ -2,12 +2,14 @@ package monitor
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // Outcomes of a check beside the actions.
@@ -118,10 +120,10 @@ func (m *metrics) began(at time.Time) {
 }
 
 // observe counts a check that was made.
-func (m *metrics) observe(r ml.DriftReport) {
+func (m *metrics) observe(ctx context.Context, r ml.DriftReport) {
 	m.began(r.CreatedAt)
 	m.checks.WithLabelValues(string(r.Action)).Inc()
-	m.duration.Observe(r.Details.Duration)
+	tracing.Observe(ctx, m.duration, r.Details.Duration)
 }
 
 // setScores replaces all scores and verdicts.

@@ -8,8 +8,12 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // ErrSlotTaken is RunOnce's error for a slot that another runner checks, or has checked.
@@ -184,11 +188,26 @@ func (m *Monitor) log(ctx context.Context, slot int64, r ml.DriftReport, err err
 func (m *Monitor) RunOnce(ctx context.Context, r Request) (report ml.DriftReport, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	defer func() { m.log(ctx, r.Slot, report, err) }()
+	ctx, span := tracing.Root(ctx, m.opt.Tracer, FlowName)
+	defer func() {
+		m.log(ctx, r.Slot, report, err)
+		endSpan(span, r.Slot, report, err)
+	}()
 	if r, err = r.withDefaults(m.opt); err != nil {
 		return ml.DriftReport{}, err
 	}
 	return m.makeCheck(ctx, r)
+}
+
+// endSpan ends the span of a check.
+func endSpan(span trace.Span, slot int64, report ml.DriftReport, err error) {
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int64("slot", slot), attribute.String("action", string(report.Action)), attribute.Bool("drift", report.Drift))
+	}
+	if errors.Is(err, ErrSlotTaken) {
+		err = nil
+	}
+	tracing.End(span, err)
 }
 
 // makeCheck makes the check that a complete request asks for.

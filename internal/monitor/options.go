@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/drift"
 	"iacontinu/internal/flowrun"
@@ -119,6 +120,8 @@ type Options struct {
 	Clock func() time.Time
 	// Logger may be nil.
 	Logger *slog.Logger
+	// Tracer makes the spans of a check; nil makes none.
+	Tracer trace.Tracer
 	// Registerer may be nil: then there are no metrics.
 	Registerer prometheus.Registerer
 }

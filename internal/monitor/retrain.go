@@ -77,7 +77,7 @@ func (c *check) retrain(ctx context.Context) {
 	var result *ml.RetrainResult
 	var jobID int64
 	again := flowrun.Retries{Times: 1, Delay: c.opt.RetryDelay, Worthwhile: unheard}
-	err := c.rec.Step(ctx, StepRetrain, again, func(ctx context.Context) (err error) {
+	err := c.step(ctx, StepRetrain, again, func(ctx context.Context) (err error) {
 		call, cancel := context.WithTimeout(ctx, c.opt.RetrainTimeout)
 		defer cancel()
 		run := c.rec.Snapshot()

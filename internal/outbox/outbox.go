@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 const (
@@ -21,6 +22,7 @@ const (
 	maxBackoff = 30 * time.Second
 	// settleTimeout bounds the writing down of what became of a try, which goes on when the worker stops.
 	settleTimeout = 5 * time.Second
+	maxTraced     = 8
 )
 
 // deliveries is the part of the store that keeps what is owed.
@@ -120,9 +122,7 @@ func (o *Outbox) Deliver(ctx context.Context, service ml.Service) (retryAfter ti
 // try makes one delivery and settles it.
 func (o *Outbox) try(ctx context.Context, d ml.Delivery, deliver DeliverFunc) (retryAfter time.Duration, err error) {
 	started := o.options.Clock()
-	failure := deliver(ctx, d, func(ctx context.Context, notes json.RawMessage) error {
-		return o.options.Deliveries.NoteDelivery(ctx, d.ID, notes)
-	})
+	failure := traced(ctx, d, func(ctx context.Context) error { return o.deliver(ctx, d, deliver) })
 	o.metrics.duration.WithLabelValues(string(d.Service)).Observe(o.options.Clock().Sub(started).Seconds())
 	if ctx.Err() != nil && failure != nil {
 		return 0, ctx.Err() // the worker stops; it is tried again at the next start
@@ -143,6 +143,25 @@ func (o *Outbox) try(ctx context.Context, d ml.Delivery, deliver DeliverFunc) (r
 		o.options.Logger.WarnContext(ctx, "a delivery failed and will be tried again", "service", d.Service, "kind", d.Kind, "delivery", d.ID, "attempt", d.Attempts, "error", failure)
 	}
 	return backoff(d.Attempts), o.options.Deliveries.FailDelivery(settle, d.ID, failure.Error())
+}
+
+// deliver hands a delivery to who makes it.
+func (o *Outbox) deliver(ctx context.Context, d ml.Delivery, deliver DeliverFunc) error {
+	return deliver(ctx, d, func(ctx context.Context, notes json.RawMessage) error {
+		return o.options.Deliveries.NoteDelivery(ctx, d.ID, notes)
+	})
+}
+
+// traced runs a try in the trace of who owes it. After maxTraced tries it does so no more: a service may be
+// away for weeks, and a trace is to have an end.
+func traced(ctx context.Context, d ml.Delivery, try func(context.Context) error) error {
+	if d.Attempts > maxTraced {
+		d.Trace = ""
+	}
+	ctx, span := tracing.Resume(ctx, d.Trace, "deliver "+string(d.Service)+" "+d.Kind)
+	err := try(ctx)
+	tracing.End(span, err)
+	return err
 }
 
 // backoff is 1, 2, 4, 8, 16 and then 30 seconds.

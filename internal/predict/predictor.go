@@ -8,9 +8,12 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // predictionLog keeps what was answered. It is the store in production; tests make it slow or fail.
@@ -81,8 +84,11 @@ func (p *Predictor) Predict(ctx context.Context, req ml.PredictionRequest, featu
 	if err != nil {
 		return ml.Prediction{}, err
 	}
+	ctx, span := tracing.Start(ctx, spanName)
 	out := p.score(s, &req, features)
-	if err := p.log.Log(ctx, &out); err != nil {
+	err = p.log.Log(ctx, &out)
+	endSpan(span, s, 1, err)
+	if err != nil {
 		return ml.Prediction{}, fmt.Errorf("predict: log prediction: %w", err)
 	}
 	s.count.labels[out.Label].Add(1)
@@ -96,17 +102,30 @@ func (p *Predictor) PredictBatch(ctx context.Context, req ml.PredictionRequest, 
 	if err != nil {
 		return nil, err
 	}
+	ctx, span := tracing.Start(ctx, spanName)
 	out := make([]ml.Prediction, len(rows))
 	for i, row := range rows {
 		out[i] = p.score(s, &req, row)
 	}
-	if err := p.log.LogBatch(ctx, out); err != nil {
+	err = p.log.LogBatch(ctx, out)
+	endSpan(span, s, len(rows), err)
+	if err != nil {
 		return nil, fmt.Errorf("predict: log batch of %d: %w", len(rows), err)
 	}
 	for i := range out {
 		s.count.labels[out[i].Label].Add(1)
 	}
 	return out, nil
+}
+
+const spanName = "predict"
+
+// endSpan says of a span which version answered how many rows.
+func endSpan(span trace.Span, s *served, rows int, err error) {
+	if span.IsRecording() {
+		span.SetAttributes(attribute.String("model_version", s.version.Name), attribute.Int("rows", rows))
+	}
+	tracing.End(span, err)
 }
 
 // serving is what answers the request.

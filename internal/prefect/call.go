@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"iacontinu/internal/tracing"
 )
 
 const (
@@ -89,10 +91,11 @@ type request struct {
 }
 
 // do sends a request, again where that is safe and may help, and gives the status of the answer.
-func (c *Client) do(ctx context.Context, r request) (int, error) {
+func (c *Client) do(ctx context.Context, r request) (status int, err error) {
+	ctx, span := tracing.Call(ctx, "prefect "+r.operation)
+	defer func() { tracing.End(span, err) }()
 	var body []byte
 	if r.in != nil {
-		var err error
 		if body, err = json.Marshal(r.in); err != nil {
 			return 0, fmt.Errorf("prefect: %s: encode: %w", r.operation, err)
 		}
@@ -103,7 +106,7 @@ func (c *Client) do(ctx context.Context, r request) (int, error) {
 	}
 	for try := 1; ; try++ {
 		start := c.o.Clock()
-		status, err := c.send(ctx, r, body)
+		status, err = c.send(ctx, r, body)
 		c.metrics.observe(r.operation, c.o.Clock().Sub(start), err)
 		if err == nil || try == tries || ctx.Err() != nil || !again(r, err, try) {
 			return status, err

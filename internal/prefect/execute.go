@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"iacontinu/internal/flowrun"
+	"iacontinu/internal/tracing"
 )
 
 // pidPrefix begins the infrastructure_pid of a run of ours, which ends by the identity of its process.
@@ -44,6 +45,8 @@ func (r *Runner) execute(ctx context.Context, run serverRun) {
 		r.handBack(ctx, run, "its worker stopped")
 		return
 	}
+	ctx, span := tracing.Root(ctx, r.o.Tracer, "flow run")
+	defer span.End()
 	reporter, ok := r.started(ctx, run)
 	if !ok {
 		return

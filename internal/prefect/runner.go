@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/flowrun"
 )
@@ -79,6 +80,7 @@ type RunnerOptions struct {
 	// Note is told in words who says when to check, at each change; empty while the server does. Nil
 	// tells nobody.
 	Note       func(string)
+	Tracer     trace.Tracer // nil makes no spans
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil registers nothing
 	Clock      func() time.Time      // time.Now if nil

@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 const (
@@ -34,7 +35,9 @@ type worker[T river.JobArgs] struct {
 
 func (w *worker[T]) Timeout(*river.Job[T]) time.Duration { return w.timeout }
 
-func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.work(ctx, job) }
+func (w *worker[T]) Work(ctx context.Context, job *river.Job[T]) error {
+	return w.work(inTrace(ctx, job.JobRow), job)
+}
 
 // NextRetry is 1 s after the first failed attempt and 4 s after the second: what can be mended by
 // waiting, a locked database, is mended by then, and somebody may be waiting for the answer.
@@ -60,7 +63,7 @@ func (q *Queue) workers(h Handlers) *river.Workers {
 }
 
 func (q *Queue) retrain(ctx context.Context, job *river.Job[ml.RetrainArgs], h Handlers) error {
-	err := q.attempt(ctx, job.JobRow, func() error { return h.Retrain(ctx, job.ID, job.CreatedAt, job.Args) })
+	err := q.attempt(ctx, job.JobRow, func(ctx context.Context) error { return h.Retrain(ctx, job.ID, job.CreatedAt, job.Args) })
 	if err == nil || stopped(ctx) {
 		return outcome(ctx, err)
 	}
@@ -89,7 +92,7 @@ func (q *Queue) tellFailed(ctx context.Context, job *river.Job[ml.RetrainArgs], 
 // away for days.
 func (q *Queue) notify(ctx context.Context, job *river.Job[ml.NotifyArgs], h Handlers) error {
 	var retryAfter time.Duration
-	err := q.attempt(ctx, job.JobRow, func() (err error) {
+	err := q.attempt(ctx, job.JobRow, func(ctx context.Context) (err error) {
 		retryAfter, err = h.Notify(ctx, job.Args.Event)
 		return err
 	})
@@ -110,7 +113,7 @@ func (q *Queue) notify(ctx context.Context, job *river.Job[ml.NotifyArgs], h Han
 }
 
 func (q *Queue) sweep(ctx context.Context, job *river.Job[sweepArgs], h Handlers) error {
-	err := q.attempt(ctx, job.JobRow, func() error { return h.Sweep(ctx) })
+	err := q.attempt(ctx, job.JobRow, func(ctx context.Context) error { return h.Sweep(ctx) })
 	if err == nil || stopped(ctx) {
 		return outcome(ctx, err)
 	}
@@ -118,8 +121,9 @@ func (q *Queue) sweep(ctx context.Context, job *river.Job[sweepArgs], h Handlers
 	return err
 }
 
-// attempt runs f, measures it, and makes an error of a panic.
-func (q *Queue) attempt(ctx context.Context, row *rivertype.JobRow, f func() error) (err error) {
+// attempt runs f in a span, measures it, and makes an error of a panic.
+func (q *Queue) attempt(ctx context.Context, row *rivertype.JobRow, f func(context.Context) error) (err error) {
+	ctx, span := q.begin(ctx, row)
 	start := time.Now()
 	defer func() {
 		if p := recover(); p != nil {
@@ -127,8 +131,9 @@ func (q *Queue) attempt(ctx context.Context, row *rivertype.JobRow, f func() err
 			err = fmt.Errorf("panic: %v", p)
 		}
 		q.metrics.duration.WithLabelValues(row.Kind).Observe(time.Since(start).Seconds())
+		tracing.End(span, err)
 	}()
-	return f()
+	return f(ctx)
 }
 
 // failed counts, logs and keeps the public text of a failed attempt. A message that cannot be

@@ -49,7 +49,7 @@ func (q *Queue) deliver(ctx context.Context, job *river.Job[deliverArgs], h Hand
 	}
 	for {
 		var retryAfter time.Duration
-		err := q.attempt(ctx, job.JobRow, func() (err error) {
+		err := q.attempt(ctx, job.JobRow, func(ctx context.Context) (err error) {
 			retryAfter, err = h.Deliver(ctx, job.Args.Service)
 			return err
 		})

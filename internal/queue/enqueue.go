@@ -63,6 +63,7 @@ func (q *Queue) insertRetrain(ctx context.Context, args ml.RetrainArgs) (id int6
 	res, err := q.insert.Insert(ctx, args, &river.InsertOpts{
 		Queue:       queueRetrain,
 		MaxAttempts: retrainAttempts,
+		Metadata:    traced(ctx),
 		UniqueOpts:  river.UniqueOpts{ByArgs: true, ByState: unfinished()},
 	})
 	if err != nil {
@@ -73,7 +74,7 @@ func (q *Queue) insertRetrain(ctx context.Context, args ml.RetrainArgs) (id int6
 
 // EnqueueNotify asks that people be told of an event.
 func (q *Queue) EnqueueNotify(ctx context.Context, e ml.Event) error {
-	if _, err := q.insert.Insert(ctx, ml.NotifyArgs{Event: e}, notifyOptions()); err != nil {
+	if _, err := q.insert.Insert(ctx, ml.NotifyArgs{Event: e}, notifyOptions(ctx)); err != nil {
 		return fmt.Errorf("queue: enqueue a message about %s: %w", e.Topic, coded(err))
 	}
 	return nil
@@ -82,13 +83,15 @@ func (q *Queue) EnqueueNotify(ctx context.Context, e ml.Event) error {
 // EnqueueNotifyTx is EnqueueNotify within a transaction of Options.DB: the message is owed if and
 // only if the transaction commits.
 func (q *Queue) EnqueueNotifyTx(ctx context.Context, tx *sql.Tx, e ml.Event) error {
-	if _, err := q.insert.InsertTx(ctx, tx, ml.NotifyArgs{Event: e}, notifyOptions()); err != nil {
+	if _, err := q.insert.InsertTx(ctx, tx, ml.NotifyArgs{Event: e}, notifyOptions(ctx)); err != nil {
 		return fmt.Errorf("queue: enqueue a message about %s: %w", e.Topic, coded(err))
 	}
 	return nil
 }
 
-func notifyOptions() *river.InsertOpts { return &river.InsertOpts{Queue: queueNotify} }
+func notifyOptions(ctx context.Context) *river.InsertOpts {
+	return &river.InsertOpts{Queue: queueNotify, Metadata: traced(ctx)}
+}
 
 // sweepArgs are the arguments of the periodic retention.
 type sweepArgs struct{}

@@ -25,6 +25,7 @@ type metadata struct {
 	Failures int      `json:"failures"` // failed deliveries of a message
 	Orphaned int      `json:"orphaned"` // times that its worker died
 	Joined   []string `json:"joined"`   // who asked for the same while it was unfinished
+	Trace    string   `json:"trace"`    // the place in a trace of who asked first
 }
 
 func readMetadata(row *rivertype.JobRow) metadata {

@@ -13,6 +13,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // The queues. One retraining at a time: it uses every core by itself.
@@ -61,6 +62,7 @@ type Options struct {
 	// SweepInterval is the time between two runs of Handlers.Sweep; 0 means 10 minutes.
 	SweepInterval time.Duration
 
+	Tracer     trace.Tracer          // nil makes no spans of jobs
 	Logger     *slog.Logger          // nil discards
 	Registerer prometheus.Registerer // nil registers nothing
 }

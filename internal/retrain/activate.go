@@ -41,7 +41,7 @@ func (j *job) activate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.metrics.finished(j.args.Reason, j.verdict, outcome.Record.Duration)
+	j.metrics.finished(ctx, j.args.Reason, j.verdict, outcome.Record.Duration)
 	j.options.Logger.InfoContext(ctx, "retraining finished", "job", j.id, "verdict", j.verdict, "version", j.name,
 		"champion", j.champion.name, "accuracy", j.quality.Accuracy, "rows", j.data.Len(), "reason", j.args.Reason,
 		"seconds", outcome.Record.Duration.Seconds(), "details", j.reason)

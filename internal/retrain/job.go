@@ -10,6 +10,7 @@ import (
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // The places of the steps in their order.
@@ -105,20 +106,27 @@ func (j *job) run(ctx context.Context) error {
 			return err
 		}
 		start := j.options.Clock()
-		err := j.rec.Step(ctx, name, flowrun.Retries{}, func(ctx context.Context) error {
-			err := take[j.next](ctx)
+		err := j.step(ctx, name, take[j.next])
+		if err != nil {
+			return fmt.Errorf("retrain: %s: %w", name, err)
+		}
+		tracing.Observe(ctx, j.metrics.steps.WithLabelValues(name), j.options.Clock().Sub(start).Seconds())
+		j.options.AfterStep(name)
+	}
+	return nil
+}
+
+// step takes a step, and has it taken down and traced.
+func (j *job) step(ctx context.Context, name string, take func(context.Context) error) error {
+	return tracing.Do(ctx, FlowName+" "+name, func(ctx context.Context) error {
+		return j.rec.Step(ctx, name, flowrun.Retries{}, func(ctx context.Context) error {
+			err := take(ctx)
 			if err == nil {
 				j.rec.Note(name, "%s", j.cameTo())
 			}
 			return err
 		})
-		if err != nil {
-			return fmt.Errorf("retrain: %s: %w", name, err)
-		}
-		j.metrics.steps.WithLabelValues(name).Observe(j.options.Clock().Sub(start).Seconds())
-		j.options.AfterStep(name)
-	}
-	return nil
+	})
 }
 
 // cameTo says what the step that was just taken came to.

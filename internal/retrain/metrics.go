@@ -1,11 +1,13 @@
 package retrain
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 type metrics struct {
@@ -72,7 +74,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 }
 
 // finished counts a verdict. Reasons come from callers, so all unknown ones share a label.
-func (m *metrics) finished(reason string, v ml.Verdict, d time.Duration) {
+func (m *metrics) finished(ctx context.Context, reason string, v ml.Verdict, d time.Duration) {
 	switch reason {
 	case ml.ReasonManual, ml.ReasonBootstrap, ml.ReasonDrift, ml.ReasonThreshold, ml.ReasonForced:
 	default:
@@ -80,8 +82,8 @@ func (m *metrics) finished(reason string, v ml.Verdict, d time.Duration) {
 	}
 	m.retrains.WithLabelValues(reason).Inc()
 	m.verdicts.WithLabelValues(string(v)).Inc()
-	m.duration.Observe(d.Seconds())
-	m.ended.WithLabelValues(string(v)).Observe(d.Seconds())
+	tracing.Observe(ctx, m.duration, d.Seconds())
+	tracing.Observe(ctx, m.ended.WithLabelValues(string(v)), d.Seconds())
 }
 
 // remember sets what is told of the retrainings of all workers.

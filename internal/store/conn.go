@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+	"go.opentelemetry.io/otel/trace"
+
+	"iacontinu/internal/tracing"
 )
 
 // connector opens connections for a pool.
@@ -20,7 +23,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sc, nil
+	return readerConn{sc}, nil
 }
 
 // Driver implements driver.Connector.
@@ -105,15 +108,17 @@ func (c *writerConn) Close() error {
 
 // QueryContext implements driver.QueryerContext.
 func (c *writerConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	span := statementSpan(ctx, query)
 	rows, err := c.SQLiteConn.QueryContext(ctx, query, args)
 	if err != nil {
+		tracing.End(span, err)
 		return nil, c.writing.note(err)
 	}
 	sr, ok := rows.(*sqlite3.SQLiteRows)
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the driver gave %T", rows), rows.Close())
 	}
-	return &writerRows{SQLiteRows: sr, conn: c.SQLiteConn, writing: c.writing}, nil
+	return &writerRows{SQLiteRows: sr, conn: c.SQLiteConn, writing: c.writing, span: span}, nil
 }
 
 // writerRows are the rows of a statement that may write: INSERT ... RETURNING. Outside a transaction
@@ -125,6 +130,7 @@ type writerRows struct {
 	conn    *sqlite3.SQLiteConn
 	writing *writing
 	ended   bool // by its last row or an error; a further step would run the statement once more
+	span    trace.Span
 }
 
 // Next implements driver.Rows.
@@ -146,5 +152,7 @@ func (r *writerRows) Close() error {
 			err = nil
 		}
 	}
-	return errors.Join(err, r.SQLiteRows.Close())
+	err = errors.Join(err, r.SQLiteRows.Close())
+	tracing.End(r.span, err)
+	return err
 }

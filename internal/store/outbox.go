@@ -13,6 +13,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // deliveryRow is a row of outbox.
@@ -25,6 +26,7 @@ type deliveryRow struct {
 	Attempts  int
 	Error     string
 	CreatedAt timestamp
+	Trace     string
 }
 
 func (deliveryRow) TableName() string { return "outbox" }
@@ -75,8 +77,8 @@ func (s *Store) OweTx(ctx context.Context, tx *sql.Tx, service ml.Service, kind 
 	if err != nil {
 		return false, fmt.Errorf("store: owe %s a %s: %w", service, kind, err)
 	}
-	res, err := tx.ExecContext(ctx, "INSERT INTO outbox (service, kind, payload, created_at)"+
-		" SELECT service, ?, ?, ? FROM outbox_services WHERE service = ?", kind, string(text), stamp(s.now()), string(service))
+	res, err := tx.ExecContext(ctx, "INSERT INTO outbox (service, kind, payload, created_at, trace)"+
+		" SELECT service, ?, ?, ?, ? FROM outbox_services WHERE service = ?", kind, string(text), stamp(s.now()), tracing.Carried(ctx), string(service))
 	if err != nil {
 		return false, fmt.Errorf("store: owe %s a %s: %w", service, kind, coded(err))
 	}
@@ -118,7 +120,7 @@ func (s *Store) BeginDelivery(ctx context.Context, service ml.Service) (ml.Deliv
 	}
 	return ml.Delivery{
 		ID: r.ID, Service: service, Kind: r.Kind, Payload: json.RawMessage(r.Payload), Notes: json.RawMessage(r.Notes),
-		Attempts: r.Attempts, CreatedAt: r.CreatedAt.Time,
+		Attempts: r.Attempts, CreatedAt: r.CreatedAt.Time, Trace: r.Trace,
 	}, nil
 }
 

@@ -8,7 +8,11 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // maxBatch bounds the rows of one transaction of the prediction log, and with them how long others
@@ -34,6 +38,10 @@ type predictionLog struct {
 type logEntry struct {
 	p    *ml.Prediction
 	done chan error // holds the one answer
+	// span is the request's, nil unless it is traced. commit is set before done, if the span
+	// of the transaction belongs to another request's trace.
+	span   trace.Span
+	commit trace.SpanContext
 }
 
 func newPredictionLog(db *sql.DB, o Options) *predictionLog {
@@ -69,12 +77,15 @@ func (l *predictionLog) close() {
 // says, for the row can't be taken back.
 func (s *Store) Log(ctx context.Context, p *ml.Prediction) error {
 	e := s.log.pool.Get().(*logEntry)
-	e.p = p
+	e.p, e.span = p, tracing.Recorded(ctx)
 	if err := s.log.enqueue(ctx, e); err != nil {
 		return fmt.Errorf("store: log prediction: %w", coded(err))
 	}
 	err := <-e.done
-	e.p = nil
+	if e.commit.IsValid() {
+		e.span.AddLink(trace.Link{SpanContext: e.commit})
+	}
+	e.p, e.span, e.commit = nil, nil, trace.SpanContext{}
 	s.log.pool.Put(e)
 	if err != nil {
 		return fmt.Errorf("store: log prediction: %w", coded(err))
@@ -118,7 +129,9 @@ func (l *predictionLog) run(m *metrics) {
 		for _, e := range entries {
 			batch.rows = append(batch.rows, e.p)
 		}
+		span := commitSpan(entries)
 		err := batch.commit(context.Background(), l.db, &l.opt)
+		tracing.End(span, err)
 		m.batchRows.Observe(float64(len(entries)))
 		m.commit.Observe(time.Since(start).Seconds())
 		for i, e := range entries {
@@ -126,6 +139,31 @@ func (l *predictionLog) run(m *metrics) {
 		}
 	}
 }
+
+// maxLinks bounds the requests that the span of a commit names.
+const maxLinks = 32
+
+// commitSpan begins the span of a transaction that serves traced requests: as part of the first one's
+// trace, and linked with the others.
+func commitSpan(entries []*logEntry) trace.Span {
+	span := trace.SpanFromContext(context.Background())
+	links := 0
+	for _, e := range entries {
+		switch {
+		case e.span == nil:
+		case !span.IsRecording():
+			_, span = tracing.Start(trace.ContextWithSpan(context.Background(), e.span), commitName)
+			span.SetAttributes(attribute.Int("rows", len(entries)))
+		case links < maxLinks:
+			span.AddLink(trace.Link{SpanContext: e.span.SpanContext()})
+			e.commit = span.SpanContext()
+			links++
+		}
+	}
+	return span
+}
+
+const commitName = "commit predictions"
 
 // How long a batch waits for the callers of the one before, and how often it looks for them.
 const (
@@ -169,7 +207,8 @@ func (s *Store) LogBatch(ctx context.Context, ps []ml.Prediction) error {
 	for i := range ps {
 		batch.rows[i] = &ps[i]
 	}
-	if err := batch.commit(ctx, s.writer, &s.opt); err != nil {
+	err := tracing.Do(ctx, commitName, func(ctx context.Context) error { return batch.commit(ctx, s.writer, &s.opt) })
+	if err != nil {
 		return fmt.Errorf("store: log %d predictions: %w", len(ps), coded(err))
 	}
 	return nil

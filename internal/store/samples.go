@@ -171,11 +171,11 @@ func (s *Store) Samples(ctx context.Context, id int64) (ml.Columns, error) {
 	defer conn.Close()
 	var out ml.Columns
 	err = conn.Raw(func(dc any) (err error) {
-		c, ok := dc.(*sqlite3.SQLiteConn)
+		c, ok := dc.(readerConn)
 		if !ok {
 			return fmt.Errorf("a reader's connection is a %T", dc)
 		}
-		out, err = readSamples(ctx, c, r)
+		out, err = readSamples(ctx, c.SQLiteConn, r)
 		return err
 	})
 	if err != nil {

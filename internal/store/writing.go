@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-sqlite3"
+
+	"iacontinu/internal/tracing"
 )
 
 // When writing is in trouble: while one write takes longer than slowWrite, and for failureCounts after
@@ -88,13 +90,17 @@ func prevents(err error) bool {
 
 // ExecContext implements driver.ExecerContext.
 func (c *writerConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	span := statementSpan(ctx, query)
 	res, err := c.SQLiteConn.ExecContext(ctx, query, args)
+	tracing.End(span, err)
 	return res, c.writing.note(err)
 }
 
 // BeginTx implements driver.ConnBeginTx.
 func (c *writerConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	span := statementSpan(ctx, "BEGIN IMMEDIATE")
 	tx, err := c.SQLiteConn.BeginTx(ctx, o)
+	tracing.End(span, err)
 	if err != nil {
 		return nil, c.writing.note(err)
 	}

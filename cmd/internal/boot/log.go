@@ -1,12 +1,14 @@
 package boot
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 
+	"go.opentelemetry.io/otel/trace"
 	"gopkg.in/natefinch/lumberjack.v2"
 )
 
@@ -40,7 +42,28 @@ func OpenLog(c LogConfig, process string) (*slog.Logger, io.Closer, error) {
 	file := &lumberjack.Logger{Filename: path, MaxSize: maxLogMegabytes, MaxBackups: maxLogFiles, Compress: true}
 	options := &slog.HandlerOptions{Level: c.Level}
 	handler := slog.NewMultiHandler(slog.NewJSONHandler(file, options), consoleHandler(os.Stderr, options))
-	return slog.New(handler).With("process", process), file, nil
+	return slog.New(traceHandler{handler}).With("process", process), file, nil
+}
+
+// traceHandler gives each line that is logged with the context of a span its trace_id and span_id.
+type traceHandler struct{ slog.Handler }
+
+// Handle implements slog.Handler.
+func (h traceHandler) Handle(ctx context.Context, r slog.Record) error {
+	if sc := trace.SpanContextFromContext(ctx); sc.IsValid() {
+		r.AddAttrs(slog.String("trace_id", sc.TraceID().String()), slog.String("span_id", sc.SpanID().String()))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+// WithAttrs implements slog.Handler.
+func (h traceHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return traceHandler{h.Handler.WithAttrs(attrs)}
+}
+
+// WithGroup implements slog.Handler.
+func (h traceHandler) WithGroup(name string) slog.Handler {
+	return traceHandler{h.Handler.WithGroup(name)}
 }
 
 func consoleHandler(f *os.File, o *slog.HandlerOptions) slog.Handler {

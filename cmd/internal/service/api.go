@@ -68,6 +68,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		Auditor:    p.Store,
 		Metrics:    promhttp.HandlerFor(p.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Checks:     p.checks(predictor),
+		Tracer:     p.Tracer,
 		Registerer: p.Registry,
 		Logger:     p.Log,
 	})

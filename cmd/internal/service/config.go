@@ -23,6 +23,15 @@ type Folder struct {
 	boot.LogConfig
 }
 
+// Process are the settings of every process that runs until it is stopped.
+type Process struct {
+	Folder
+	Traces boot.TraceConfig
+}
+
+// Validate implements the check of boot.Load.
+func (p Process) Validate() error { return errors.Join(p.Folder.Validate(), p.Traces.Validate()) }
+
 // DataDir is the folder of the database.
 func (f Folder) DataDir() string { return filepath.Dir(string(f.Database)) }
 
@@ -201,12 +210,12 @@ type OptionalAdmin struct {
 type APIConfig struct {
 	APISettings
 	Admin OptionalAdmin
-	Folder
+	Process
 }
 
 // Validate implements the check of boot.Load.
 func (c APIConfig) Validate() error {
-	return errors.Join(c.Folder.Validate(), c.APISettings.check(c.Folder))
+	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder))
 }
 
 func (a APISettings) check(f Folder) error {
@@ -224,12 +233,12 @@ type WorkerConfig struct {
 	PrefectSettings
 	Port  Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`
 	Admin AdminHost
-	Folder
+	Process
 }
 
 // Validate implements the check of boot.Load.
 func (c WorkerConfig) Validate() error {
-	return errors.Join(c.Folder.Validate(), c.WorkerSettings.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
+	return errors.Join(c.Process.Validate(), c.WorkerSettings.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
 }
 
 // FlowConfig is the configuration of cmd/flow.
@@ -239,12 +248,12 @@ type FlowConfig struct {
 	APIURL string `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
 	Port   Port   `env:"FLOW_PORT" envDefault:"8002" help:"port of the admin listener; 0 picks a free one"`
 	Admin  AdminHost
-	Folder
+	Process
 }
 
 // Validate implements the check of boot.Load.
 func (c FlowConfig) Validate() error {
-	return errors.Join(c.Folder.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(),
+	return errors.Join(c.Process.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(),
 		judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 }
 
@@ -257,12 +266,12 @@ type UpConfig struct {
 	MLflowSettings
 	PrefectSettings
 	Admin OptionalAdmin
-	Folder
+	Process
 }
 
 // Validate implements the check of boot.Load.
 func (c UpConfig) Validate() error {
-	return errors.Join(c.Folder.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate(),
+	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate(),
 		c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
 }
 

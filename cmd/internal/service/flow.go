@@ -83,7 +83,7 @@ func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.
 			}
 			return err
 		},
-		Local: m.RunUntil, Owe: p.oweFlowRun, Note: note, Logger: p.Log, Registerer: p.Registry,
+		Local: m.RunUntil, Owe: p.oweFlowRun, Note: note, Tracer: p.Tracer, Logger: p.Log, Registerer: p.Registry,
 	})
 }
 
@@ -118,6 +118,7 @@ func (p *Platform) monitoring(c FlowSettings, client *api.Client) monitor.Option
 		Interval:       time.Duration(c.Interval),
 		Detector:       c.Detector,
 		Cooldown:       cooldown(c.Cooldown),
+		Tracer:         p.Tracer,
 		Logger:         p.Log,
 		Registerer:     p.Registry,
 	}

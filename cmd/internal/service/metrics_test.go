@@ -96,7 +96,7 @@ func wire(tb testing.TB, process string, reg registry) *Platform {
 	tb.Helper()
 	dir := tb.TempDir()
 	folder := Folder{Database: DatabaseURL(filepath.Join(dir, "data", "test.db")), ModelsDir: filepath.Join(dir, "models"), Environment: "development", Synchronous: "normal"}
-	p, err := open(tb.Context(), folder, process, slog.New(slog.DiscardHandler), reg)
+	p, err := open(tb.Context(), Process{Folder: folder}, process, slog.New(slog.DiscardHandler), reg)
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"iacontinu/internal/api"
 	"iacontinu/internal/auth"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 )
 
 // Accounts is the service that makes accounts and checks passwords and tokens.
@@ -340,5 +342,8 @@ func newClient(url string, secret []byte, name string) (*api.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return api.New(url, api.Options{Token: signer.ServiceTokens(name), UserAgent: "iacontinu-" + name})
+	return api.New(url, api.Options{
+		Token: signer.ServiceTokens(name), UserAgent: "iacontinu-" + name,
+		HTTPClient: &http.Client{Transport: tracing.Transport(http.DefaultTransport)},
+	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/shirou/gopsutil/v4/disk"
+	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/apiserver"
@@ -21,12 +22,14 @@ import (
 	"iacontinu/internal/presence"
 	"iacontinu/internal/queue"
 	"iacontinu/internal/store"
+	"iacontinu/internal/tracing"
 )
 
 // Platform is what each process opens of the shared folder. `iacontinu up` opens it once for all.
 type Platform struct {
 	Folder   Folder
 	Log      *slog.Logger
+	Tracer   trace.Tracer // nil: no traces
 	Registry registry
 	Store    *store.Store
 	Queue    *queue.Queue
@@ -45,10 +48,11 @@ type registry interface {
 // Open opens the folder for a process of that name, making what is missing. Several processes may do
 // so on an empty folder at the same moment.
 func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (*Platform, error) {
-	return open(ctx, f, process, log, prometheus.NewRegistry())
+	return open(ctx, Process{Folder: f}, process, log, prometheus.NewRegistry())
 }
 
-func open(ctx context.Context, f Folder, process string, log *slog.Logger, reg registry) (_ *Platform, err error) {
+func open(ctx context.Context, c Process, process string, log *slog.Logger, reg registry) (_ *Platform, err error) {
+	f := c.Folder
 	// Each line that is logged for a request carries its id, whichever package logs it.
 	p := &Platform{Folder: f, Log: slog.New(apiserver.LogRequestID(log.Handler())), Registry: reg}
 	defer func() {
@@ -56,6 +60,12 @@ func open(ctx context.Context, f Folder, process string, log *slog.Logger, reg r
 			err = errors.Join(err, p.Close())
 		}
 	}()
+	traces, err := boot.OpenTraces(ctx, c.Traces, process, p.Log)
+	if err != nil {
+		return nil, err
+	}
+	p.stack.OnStop("traces", traces.Close) // after all that makes spans
+	p.Tracer = traces.Tracer(tracing.Scope)
 	for _, dir := range []struct{ setting, path string }{
 		{"DATABASE_URL", f.DataDir()}, {"MODELS_DIR", f.ModelsDir},
 	} {
@@ -113,6 +123,7 @@ func (p *Platform) openStore(ctx context.Context) (err error) {
 		ClientID:   p.member.ID(),
 		Alive:      p.alive,
 		Answered:   p.answered,
+		Tracer:     p.Tracer,
 		Logger:     p.Log,
 		Registerer: p.Registry,
 	})

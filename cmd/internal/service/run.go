@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"iacontinu/cmd/internal/boot"
@@ -38,7 +39,7 @@ func (p parts) Run(ctx context.Context) error { return runAll(ctx, p...) }
 
 // RunAPI is the process of cmd/api.
 func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
-	return onFolder(ctx, c.Folder, "api", log, func(ctx context.Context, p *Platform) error {
+	return onFolder(ctx, c.Process, "api", log, func(ctx context.Context, p *Platform) error {
 		api, err := NewAPI(ctx, p, c.APISettings)
 		if err != nil {
 			return err
@@ -54,7 +55,7 @@ func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 
 // RunWorker is the process of cmd/worker.
 func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
-	return onFolder(ctx, c.Folder, "worker", log, func(ctx context.Context, p *Platform) error {
+	return onFolder(ctx, c.Process, "worker", log, func(ctx context.Context, p *Platform) error {
 		server, err := NewPrefect(p, c.PrefectSettings)
 		if err != nil {
 			return err
@@ -69,7 +70,7 @@ func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 
 // RunFlow is the process of cmd/flow.
 func RunFlow(ctx context.Context, c FlowConfig, log *slog.Logger) error {
-	return onFolder(ctx, c.Folder, "flow", log, func(ctx context.Context, p *Platform) error {
+	return onFolder(ctx, c.Process, "flow", log, func(ctx context.Context, p *Platform) error {
 		server, err := NewPrefect(p, c.PrefectSettings)
 		if err != nil {
 			return err
@@ -92,7 +93,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url str
 	if err != nil {
 		return fmt.Errorf("DATABASE_URL: the folder %s can't be used: %w", c.DataDir(), err)
 	}
-	err = onFolder(ctx, c.Folder, "up", log, func(ctx context.Context, p *Platform) error {
+	err = onFolder(ctx, c.Process, "up", log, func(ctx context.Context, p *Platform) error {
 		server, err := NewPrefect(p, c.PrefectSettings)
 		if err != nil {
 			return err
@@ -125,12 +126,12 @@ const startBytes = 1 << 20
 
 // onFolder opens the folder, runs the process on it and closes it, whatever happened. Without room for
 // the start it says so, and not at a write after the process called itself ready.
-func onFolder(ctx context.Context, f Folder, process string, log *slog.Logger, run func(context.Context, *Platform) error) error {
-	err := writable(f.DataDir(), startBytes)
+func onFolder(ctx context.Context, c Process, name string, log *slog.Logger, run func(context.Context, *Platform) error) error {
+	err := writable(c.DataDir(), startBytes)
 	if ml.DiskFull(err) {
-		return fmt.Errorf("DATABASE_URL: the disk of %s is full: make room, a start takes %d MB: %w", f.DataDir(), startBytes>>20, err)
+		return fmt.Errorf("DATABASE_URL: the disk of %s is full: make room, a start takes %d MB: %w", c.DataDir(), startBytes>>20, err)
 	}
-	p, err := Open(ctx, f, process, log)
+	p, err := open(ctx, c, name, log, prometheus.NewRegistry())
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func TestARestartOnAFullDiskIsRefused(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
 	defer cancel()
-	err = RunWorker(ctx, WorkerConfig{Folder: killFolder(dir), WorkerSettings: killSettings("")}, logger)
+	err = RunWorker(ctx, WorkerConfig{Process: Process{Folder: killFolder(dir)}, WorkerSettings: killSettings("")}, logger)
 	for _, part := range []string{"DATABASE_URL", dir, "make room"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("got %v, want an error with %q", err, part)
