@@ -118,7 +118,7 @@ func systemHost() []panel {
 			about: "The disk that holds the data folder, and what will be used in a day if it goes on as in the last six hours.",
 			queries: []query{
 				{"{{state}}", `max by (state) (system_disk_usage_bytes{here})`},
-				{"used in a day", `clamp_min(max(predict_linear(system_disk_usage_bytes{here,state="used"}[6h], 86400)), 0)`},
+				{"used in a day", `clamp(max(predict_linear(system_disk_usage_bytes{here,state="used"}[6h], 86400)), 0, scalar(max(system_disk_usage_bytes{here,state="total"})))`},
 			},
 		},
 		{

@@ -217,7 +217,7 @@ func plausible(unit string, v float64) bool {
 	case "s":
 		return v >= 0 && v < 1e4
 	case "bytes":
-		return v >= 1<<10 && v < 1<<50
+		return v == 0 || v >= 1<<10 && v < 1<<50 // a disk that empties is forecast to be empty
 	case "Bps":
 		return v >= 0 && v < 1<<40
 	case "reqps", "ops", "rowsps":
