@@ -1,0 +1,75 @@
+package chart
+
+import (
+	"math"
+	"time"
+)
+
+// scale maps values to a share of the way from low to high.
+type scale struct{ low, high float64 }
+
+func (s scale) at(v float64) float64 {
+	if s.high <= s.low {
+		return 0.5
+	}
+	return (v - s.low) / (s.high - s.low)
+}
+
+// with widens the scale until the value lies on it.
+func (s scale) with(v float64) scale {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return s
+	}
+	return scale{min(s.low, v), max(s.high, v)}
+}
+
+func nothing() scale { return scale{math.Inf(1), math.Inf(-1)} }
+
+func (s scale) empty() bool { return s.low > s.high }
+
+// Ticks gives about n round numbers from low to high: 1, 2 or 5 times a power of ten apart.
+func Ticks(low, high float64, n int) []float64 {
+	if !(high > low) || n < 1 || math.IsInf(high-low, 0) {
+		return []float64{low}
+	}
+	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(n))))
+	for _, factor := range []float64{1, 2, 5, 10} {
+		if (high-low)/(step*factor) <= float64(n) {
+			step *= factor
+			break
+		}
+	}
+	var out []float64
+	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
+		out = append(out, i*step+0) // +0: no negative zero
+	}
+	return out
+}
+
+// steps of time that people count by.
+var steps = []time.Duration{
+	time.Second, 5 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 5 * time.Minute, 15 * time.Minute, 30 * time.Minute,
+	time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+	24 * time.Hour, 2 * 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 30 * 24 * time.Hour, 91 * 24 * time.Hour,
+}
+
+// TimeTicks gives at most n moments from low to high, in Unix seconds, at round times.
+func TimeTicks(low, high float64, n int) []float64 {
+	if !(high > low) || n < 1 {
+		return []float64{low}
+	}
+	step := steps[len(steps)-1].Seconds()
+	for _, s := range steps {
+		if (high-low)/s.Seconds() <= float64(n) {
+			step = s.Seconds()
+			break
+		}
+	}
+	step *= math.Max(1, math.Ceil((high-low)/step/float64(n)))
+	var out []float64
+	for at := math.Ceil(low/step) * step; at <= high; at += step {
+		out = append(out, at)
+	}
+	return out
+}
