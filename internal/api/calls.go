@@ -93,10 +93,7 @@ type RetrainReply struct {
 // Retrain asks for a retraining. With wait it returns when the API serves the result, or after the
 // server's patience (60 s) with the job; without, with the job at once.
 func (c *Client) Retrain(ctx context.Context, r RetrainRequest, wait bool) (RetrainReply, error) {
-	k := call{method: http.MethodPost, path: PathRetrain, in: r}
-	if !wait {
-		k.header = http.Header{"Prefer": {"respond-async"}}
-	}
+	k := call{method: http.MethodPost, path: PathRetrain, in: r, header: preferring(wait)}
 	var reply RetrainReply
 	err := c.do(ctx, k, func(status int) any {
 		if status == http.StatusAccepted {
@@ -112,9 +109,19 @@ func (c *Client) Retrain(ctx context.Context, r RetrainRequest, wait bool) (Retr
 	return reply, nil
 }
 
-// RetrainConditional retrains if accuracy is below a threshold, and waits as Retrain does.
-func (c *Client) RetrainConditional(ctx context.Context, r ConditionalRequest) (ConditionalResponse, error) {
-	return post[ConditionalResponse](ctx, c, PathConditional, r)
+// preferring is the header of a request for a retraining that waits for its end, or does not (RFC 7240).
+func preferring(wait bool) http.Header {
+	if wait {
+		return nil
+	}
+	return http.Header{"Prefer": {"respond-async"}}
+}
+
+// RetrainConditional retrains if accuracy is below a threshold, and waits or not as Retrain does.
+func (c *Client) RetrainConditional(ctx context.Context, r ConditionalRequest, wait bool) (ConditionalResponse, error) {
+	var out ConditionalResponse
+	err := c.do(ctx, call{method: http.MethodPost, path: PathConditional, in: r, header: preferring(wait)}, &out)
+	return out, err
 }
 
 // Job is where a job stands.

@@ -81,9 +81,13 @@ func TestCalls(t *testing.T) {
 			return err
 		}, request{Line: "POST /retrain", Body: `{"c":0.5,"trigger_reason":"drift"}`, Type: json, Prefer: "respond-async"}},
 		{func(ctx context.Context, c *Client) error {
-			_, err := c.RetrainConditional(ctx, ConditionalRequest{ForceRetrain: true})
+			_, err := c.RetrainConditional(ctx, ConditionalRequest{ForceRetrain: true}, true)
 			return err
 		}, request{Line: "POST /retrain/conditional", Body: `{"force_retrain":true}`, Type: json}},
+		{func(ctx context.Context, c *Client) error {
+			_, err := c.RetrainConditional(ctx, ConditionalRequest{ForceRetrain: true}, false)
+			return err
+		}, request{Line: "POST /retrain/conditional", Body: `{"force_retrain":true}`, Type: json, Prefer: "respond-async"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, 7); return err }, request{Line: "GET /jobs/7"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Models(ctx, 5); return err }, request{Line: "GET /models?limit=5"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Activate(ctx, "v1/x y"); return err }, request{Line: "POST /models/v1%2Fx%20y/activate"}},

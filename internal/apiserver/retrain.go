@@ -77,11 +77,7 @@ func (s *Server) retrain(ctx context.Context, in *retrainInput) (*retrainOutput,
 	if wish.async {
 		return s.accepted(ctx, job, "respond-async")
 	}
-	patience := s.opt.RetrainPatience
-	if wish.wait >= 0 {
-		patience = min(patience, wish.wait)
-	}
-	result, err := s.await(ctx, job, patience)
+	result, err := s.await(ctx, job, wish.patience(s.opt.RetrainPatience))
 	if err != nil {
 		return nil, err
 	}
@@ -290,6 +286,22 @@ func parsePrefer(header string) preference {
 	return p
 }
 
+// patience is how long the answer waits, at most so long.
+func (p preference) patience(most time.Duration) time.Duration {
+	switch {
+	case p.async:
+		return 0
+	case p.wait >= 0:
+		return min(most, p.wait)
+	}
+	return most
+}
+
+type conditionalInput struct {
+	Prefer string `header:"Prefer" doc:"respond-async: answer 202 at once; wait=N: wait N seconds at most (RFC 7240)"`
+	Body   *api.ConditionalRequest
+}
+
 type conditionalOutput struct {
 	Status     int
 	Location   string `header:"Location" hidden:"true"`
@@ -304,7 +316,7 @@ func (s *Server) conditionalOp() huma.Operation {
 	return op
 }
 
-func (s *Server) retrainConditional(ctx context.Context, in *maybe[api.ConditionalRequest]) (*conditionalOutput, error) {
+func (s *Server) retrainConditional(ctx context.Context, in *conditionalInput) (*conditionalOutput, error) {
 	const defaultThreshold = 0.85
 	out := &conditionalOutput{Status: http.StatusOK}
 	b := &out.Body
@@ -340,17 +352,17 @@ func (s *Server) retrainConditional(ctx context.Context, in *maybe[api.Condition
 		b.Details = fmt.Sprintf("accuracy %.4f reaches the threshold %.4f", active.Accuracy, b.Threshold)
 		return out, nil
 	}
-	return out, s.retrainFor(ctx, out, reason)
+	return out, s.retrainFor(ctx, out, reason, parsePrefer(in.Prefer).patience(s.opt.RetrainPatience))
 }
 
 // retrainFor retrains and completes the answer by what came of it.
-func (s *Server) retrainFor(ctx context.Context, out *conditionalOutput, reason string) error {
+func (s *Server) retrainFor(ctx context.Context, out *conditionalOutput, reason string, patience time.Duration) error {
 	b := &out.Body
 	job, joined, err := s.enqueueRetrain(ctx, api.RetrainRequest{}, reason, nil)
 	if err != nil {
 		return err
 	}
-	result, err := s.await(ctx, job, s.opt.RetrainPatience)
+	result, err := s.await(ctx, job, patience)
 	if err != nil {
 		return err
 	}

@@ -314,6 +314,18 @@ func TestParsePrefer(t *testing.T) {
 	}
 }
 
+// Who does not want to wait is told of the job at once, though it has not ended.
+func TestRetrainConditionalRespondsAsync(t *testing.T) {
+	t.Parallel()
+	got, err := setup(t).client(t, "user").RetrainConditional(t.Context(), api.ConditionalRequest{ForceRetrain: true}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Status != api.StatusAccepted || got.JobID != 5 || !got.RetrainTriggered || got.Retrain != nil {
+		t.Errorf("answer %+v", got)
+	}
+}
+
 func TestRetrainConditional(t *testing.T) {
 	t.Parallel()
 	low, accuracy, fresh := 0.95, 0.9, 0.92
@@ -351,7 +363,7 @@ func TestRetrainConditional(t *testing.T) {
 			if tt.without {
 				b.versionRows = nil
 			}
-			got, err := b.client(t, "user").RetrainConditional(t.Context(), tt.req)
+			got, err := b.client(t, "user").RetrainConditional(t.Context(), tt.req, true)
 			if err != nil {
 				t.Fatal(err)
 			}
