@@ -27,6 +27,6 @@ RUN install -d -o 10001 -g 10001 -m 0750 /app/data /app/models /app/logs && \
     install -d -o 65534 -g 65534 -m 0700 /app/kuma
 USER 10001:10001
 VOLUME ["/app/data", "/app/models", "/app/logs"]
-EXPOSE 8000 8002 8003
+EXPOSE 8000 8002 8003 8501
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app/api", "--healthcheck"]
 CMD ["/app/api"]

@@ -22,17 +22,19 @@ VENV := bench/.venv
 VENV_PYTHON := $(CURDIR)/$(VENV)/bin/python
 
 API_PORT ?= 8000
+UI_PORT ?= 8501
 
 ##@ Use
 
 .PHONY: run
 run: build ## build, then run the whole platform in one process on this machine
 	@echo
+	@echo '  pages      http://127.0.0.1:$(UI_PORT)'
 	@echo '  API        http://127.0.0.1:$(API_PORT)         (docs: /docs, metrics: /metrics)'
 	@echo '  logins     admin / admin123   and   testuser / test123   (of a new data folder)'
 	@echo '  data       ./data ./models ./logs              (stop with Ctrl-C)'
 	@echo
-	@IACONTINU_DEMO_USERS=true API_HOST=127.0.0.1 API_PORT=$(API_PORT) exec bin/iacontinu up
+	@IACONTINU_DEMO_USERS=true API_HOST=127.0.0.1 API_PORT=$(API_PORT) UI_HOST=127.0.0.1 UI_PORT=$(UI_PORT) exec bin/iacontinu up
 
 .PHONY: build
 build: ## compile every command into bin/

@@ -64,8 +64,9 @@ func TestComposePublishesTheDocumentedPorts(t *testing.T) {
 	for name, s := range readCompose(t).Services {
 		got[name] = s.Ports
 	}
-	want := map[string][]string{ // all but the API on the loopback address
+	want := map[string][]string{ // all but the API and the pages on the loopback address
 		"app":               {"8000:8000"},
+		"ui":                {"8501:8501"},
 		"random-check-flow": {"127.0.0.1:8002:8002"},
 		"worker":            {"127.0.0.1:8003:8003"},
 		"prometheus":        {"127.0.0.1:9090:9090"},
@@ -158,6 +159,22 @@ func TestPlatformShares(t *testing.T) {
 		if _, err := os.Stat("../cmd/" + filepath.Base(binary)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestPagesHoldNothing: who breaks into the web pages finds neither data nor keys there.
+func TestPagesHoldNothing(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	ui := c.Services["ui"]
+	if ui.Image != c.Services["app"].Image || !slices.Equal(ui.Command, []string{"/app/ui"}) || !slices.Equal(ui.Healthcheck.Test, []string{"CMD", "/app/ui", "--healthcheck"}) {
+		t.Errorf("image %s, command %q, health check %q", ui.Image, ui.Command, ui.Healthcheck.Test)
+	}
+	if len(ui.Volumes) > 0 || ui.Environment["JWT_SECRET_KEY"] != "" {
+		t.Errorf("it has the volumes %q, and the key %q", ui.Volumes, ui.Environment["JWT_SECRET_KEY"])
+	}
+	if ui.Environment["API_URL"] != "http://app:8000" || ui.DependsOn["app"].Condition != "service_healthy" {
+		t.Errorf("its API is %q, it depends on %v", ui.Environment["API_URL"], ui.DependsOn)
 	}
 }
 

@@ -59,7 +59,7 @@ func startPlatform(ctx context.Context, bin, dir string, commands [][]string, ex
 	base := "http://127.0.0.1:" + strconv.Itoa(port)
 	env := append([]string{
 		"IACONTINU_DEMO_USERS=true", "ENVIRONMENT=development",
-		"API_HOST=127.0.0.1", "API_PORT=" + strconv.Itoa(port), "API_URL=" + base,
+		"API_HOST=127.0.0.1", "API_PORT=" + strconv.Itoa(port), "API_URL=" + base, "UI_HOST=127.0.0.1", "UI_PORT=0",
 		"FLOW_PORT=0", "WORKER_PORT=0",
 		"DATABASE_URL=sqlite:" + Database(dir),
 		"MODELS_DIR=" + filepath.Join(dir, "models"), "LOGS_DIR=" + filepath.Join(dir, "logs"),

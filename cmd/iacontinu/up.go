@@ -16,12 +16,12 @@ func up(args, environ []string, out, stderr io.Writer) int {
 	return boot.Program{
 		Name:    "iacontinu",
 		Command: "iacontinu up",
-		Summary: "the whole platform in one process: API, jobs and periodic check, on a SQLite file",
+		Summary: "the whole platform in one process: web pages, API, jobs and periodic check, on a SQLite file",
 		Config:  &cfg,
 		Log:     func() boot.LogConfig { return cfg.LogConfig },
 		Run: func(ctx context.Context, log *slog.Logger) error {
-			return service.RunUp(ctx, cfg, log, func(url string) {
-				fmt.Fprintf(out, "iacontinu is up: %s (documentation: %s/docs)\n", url, url)
+			return service.RunUp(ctx, cfg, log, func(api, ui string) {
+				fmt.Fprintf(out, "iacontinu is up: %s (API: %s, documentation: %s/docs)\n", ui, api, api)
 			})
 		},
 	}.Main(args, environ, out, stderr)

@@ -68,7 +68,7 @@ func newFolder(t *testing.T, env ...string) *folder {
 	t.Helper()
 	return &folder{dir: t.TempDir(), env: append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
-		"API_HOST=127.0.0.1", "API_PORT=0", "WORKER_PORT=0", "FLOW_PORT=0",
+		"API_HOST=127.0.0.1", "API_PORT=0", "UI_HOST=127.0.0.1", "UI_PORT=0", "WORKER_PORT=0", "FLOW_PORT=0",
 		"IACONTINU_DEMO_USERS=true",
 		// No retraining, unless a test asks for it: the first check comes at once, and finds no rows. The
 		// next comes when ten years are full, which is no hour that a test may meet.

@@ -265,6 +265,7 @@ type UpConfig struct {
 	TrackingURI string `env:"MLFLOW_TRACKING_URI" help:"MLflow server that is told of each retraining; empty: none"`
 	MLflowSettings
 	PrefectSettings
+	UI    UISettings
 	Admin OptionalAdmin
 	Process
 }
@@ -272,7 +273,7 @@ type UpConfig struct {
 // Validate implements the check of boot.Load.
 func (c UpConfig) Validate() error {
 	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate(),
-		c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
+		c.UI.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
 }
 
 // DatabaseURL is the path of the SQLite file, written as sqlite:PATH. The forms of SQLAlchemy,

@@ -52,7 +52,7 @@ func settingsTable() string {
 		name   string
 		config any
 	}{
-		{"api", &APIConfig{}}, {"worker", &WorkerConfig{}}, {"flow", &FlowConfig{}}, {"up", &UpConfig{}}, {"commands", &ClientConfig{}}, {"kuma provision", &KumaConfig{}},
+		{"api", &APIConfig{}}, {"worker", &WorkerConfig{}}, {"flow", &FlowConfig{}}, {"ui", &UIConfig{}}, {"up", &UpConfig{}}, {"commands", &ClientConfig{}}, {"kuma provision", &KumaConfig{}},
 	} {
 		for _, s := range boot.Settings(binary.config) {
 			if readers[s.Name] == nil {

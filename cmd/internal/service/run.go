@@ -83,9 +83,9 @@ func RunFlow(ctx context.Context, c FlowConfig, log *slog.Logger) error {
 	})
 }
 
-// RunUp is `iacontinu up`: API, worker and flow runner in one process. ready is called once requests
-// are taken.
-func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url string)) error {
+// RunUp is `iacontinu up`: API, worker, flow runner and web pages in one process. ready is called once
+// requests are taken, with where the API and the pages are.
+func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui string)) error {
 	only, err := presence.Exclusive(c.DataDir(), "up")
 	if ml.CodeOf(err) == ml.CodeConflict {
 		return fmt.Errorf("%w: use that one, stop it first, or start this one in another folder", err)
@@ -110,12 +110,16 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(url str
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
-		work, err := withOptionalAdmin(ctx, p, c.Admin, api, worker, flow)
+		ui, err := NewUI(c.UI, api.URL(), p.Log)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
-		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs", "detector", c.Detector, "interval", c.Interval.String())
-		ready(api.URL())
+		work, err := withOptionalAdmin(ctx, p, c.Admin, api, worker, flow, ui)
+		if err != nil {
+			return errors.Join(err, ui.Close(), api.Close())
+		}
+		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs", "ui", ui.URL(), "detector", c.Detector, "interval", c.Interval.String())
+		ready(api.URL(), ui.URL())
 		return runAll(ctx, work...)
 	})
 	return errors.Join(err, only.Close())

@@ -1,0 +1,25 @@
+// Command ui serves the web pages, which talk to the API.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+
+	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/service"
+)
+
+func main() {
+	var cfg service.UIConfig
+	os.Exit(boot.Program{
+		Name:    "ui",
+		Summary: "the web pages: see how the model is, use it, understand a drift",
+		Config:  &cfg,
+		Log:     func() boot.LogConfig { return cfg.LogConfig },
+		Run: func(ctx context.Context, log *slog.Logger) error {
+			return service.RunUI(ctx, cfg, log)
+		},
+		Healthcheck: func(ctx context.Context) error { return service.CheckUI(ctx, cfg) },
+	}.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}

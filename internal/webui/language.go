@@ -1,0 +1,147 @@
+package webui
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"golang.org/x/text/feature/plural"
+	xlanguage "golang.org/x/text/language"
+	"golang.org/x/text/message"
+	"golang.org/x/text/number"
+)
+
+//go:embed lang/*.json
+var catalogues embed.FS
+
+// languages that pages are written in; the first is for browsers that ask for another.
+var tags = []xlanguage.Tag{xlanguage.English, xlanguage.French}
+
+// language is how a page speaks: its words, numbers and dates.
+type language struct {
+	Code    string
+	tag     xlanguage.Tag
+	words   map[string]string
+	printer *message.Printer
+}
+
+func loadLanguages() (map[string]*language, error) {
+	out := map[string]*language{}
+	for _, tag := range tags {
+		l := &language{Code: tag.String(), tag: tag, printer: message.NewPrinter(tag)}
+		text, err := catalogues.ReadFile("lang/" + l.Code + ".json")
+		if err != nil {
+			return nil, fmt.Errorf("webui: %w", err)
+		}
+		if err := json.Unmarshal(text, &l.words); err != nil {
+			return nil, fmt.Errorf("webui: lang/%s.json: %w", l.Code, err)
+		}
+		out[l.Code] = l
+	}
+	return out, nil
+}
+
+// chosen is the language of a request: the one chosen by its cookie, else what the browser asks for.
+func chosen(r *http.Request) string {
+	if c, err := r.Cookie(languageCookie); err == nil {
+		if i := slices.IndexFunc(tags, func(t xlanguage.Tag) bool { return t.String() == c.Value }); i >= 0 {
+			return c.Value
+		}
+	}
+	_, i := xlanguage.MatchStrings(xlanguage.NewMatcher(tags), r.Header.Get("Accept-Language"))
+	return tags[i].String()
+}
+
+// t gives a text by its key, with its values put in.
+func (l *language) t(key string, values ...any) (string, error) {
+	text, ok := l.words[key]
+	if !ok {
+		return "", fmt.Errorf("webui: lang/%s.json lacks %q", l.Code, key)
+	}
+	if len(values) == 0 {
+		return text, nil
+	}
+	return l.printer.Sprintf(message.Key(key, text), values...), nil
+}
+
+// must is t for keys that a test knows to be there; one that is not is shown as it is.
+func (l *language) must(key string, values ...any) string {
+	text, err := l.t(key, values...)
+	if err != nil {
+		return key
+	}
+	return text
+}
+
+// or is the text of a key, or what stands for it if there is no such text: names of kinds that a newer
+// API may have.
+func (l *language) or(key, otherwise string) string {
+	if text, ok := l.words[key]; ok {
+		return text
+	}
+	return otherwise
+}
+
+// count gives the text of key.one or key.other for a number, which is put in.
+func (l *language) count(key string, n int64) (string, error) {
+	form := ".other"
+	if plural.Cardinal.MatchPlural(l.tag, int(n), 0, 0, 0, 0) == plural.One {
+		form = ".one"
+	}
+	return l.t(key+form, n)
+}
+
+func (l *language) number(digits int, v float64) string {
+	return l.printer.Sprint(number.Decimal(v, number.MaxFractionDigits(digits), number.MinFractionDigits(digits)))
+}
+
+// percent writes a share so that it is told apart from its neighbours: 99.12%, 88%.
+func (l *language) percent(digits int, share float64) string {
+	return l.printer.Sprint(number.Percent(share, number.MaxFractionDigits(digits), number.MinFractionDigits(digits)))
+}
+
+// significant writes a measured value with three digits that count.
+func (l *language) significant(v float64) string {
+	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
+		return l.number(0, v)
+	}
+	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	if digits > 6 {
+		return l.printer.Sprint(number.Scientific(v, number.MaxFractionDigits(1)))
+	}
+	return l.number(max(digits, 0), v)
+}
+
+// Moments are written in UTC, and by app.js in the time zone of the browser.
+
+func (l *language) day(t time.Time) string {
+	t = t.UTC()
+	return fmt.Sprintf("%d %s", t.Day(), l.must("month."+t.Format("01")))
+}
+
+func (l *language) moment(t time.Time) string {
+	return l.day(t) + t.UTC().Format(" 2006, 15:04 UTC")
+}
+
+// axis writes a moment short, as long as the span of the axis needs it.
+func (l *language) axis(span time.Duration) func(float64) string {
+	return func(unix float64) string {
+		t := time.Unix(int64(unix), 0).UTC()
+		switch {
+		case span < 10*time.Minute:
+			return t.Format("15:04:05")
+		case span < 24*time.Hour:
+			return t.Format("15:04")
+		}
+		return l.day(t)
+	}
+}
+
+func (l *language) exact(unix float64) string {
+	t := time.Unix(int64(unix), 0).UTC()
+	return l.day(t) + t.Format(", 15:04:05 UTC")
+}

@@ -1,0 +1,302 @@
+package webui
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/chart"
+)
+
+// modelsData is what the page of versions shows.
+type modelsData struct {
+	Versions []modelVersion
+	Total    int64
+	Active   *modelVersion
+	Other    *modelVersion // held against the active one
+	Figures  []figureRow
+	Charts   []template.HTML
+	Job      *api.Job
+	Steps    []step
+	JobGone  bool
+}
+
+// modelVersion is a version with what its retraining came to.
+type modelVersion struct {
+	api.Version
+	Quality  quality
+	Training *api.Training
+}
+
+// quality is what the page reads of a version's metrics.
+type quality struct {
+	N         int      `json:"n"`
+	Accuracy  float64  `json:"accuracy"`
+	Low       *float64 `json:"accuracy_low"`
+	High      *float64 `json:"accuracy_high"`
+	Precision *float64 `json:"precision"`
+	Recall    *float64 `json:"recall"`
+	F1        *float64 `json:"f1"`
+	LogLoss   *float64 `json:"log_loss"`
+	ROCAUC    *float64 `json:"roc_auc"`
+	ROC       *struct {
+		FPR []float64 `json:"fpr"`
+		TPR []float64 `json:"tpr"`
+	} `json:"roc_curve"`
+	Calibration []struct {
+		Predicted float64 `json:"mean_predicted"`
+		Positive  float64 `json:"fraction_positive"`
+		Count     int     `json:"count"`
+	} `json:"calibration"`
+}
+
+// figureRow is one figure of both versions.
+type figureRow struct {
+	Key           string
+	Active, Other string
+}
+
+// step is one step of a retraining.
+type step struct{ Name, State string }
+
+const shownVersions = 50
+
+func loadModels(ctx context.Context, v *visit) (any, error) {
+	var d modelsData
+	var list api.VersionList
+	var trainings api.TrainingHistory
+	err := together(ctx,
+		ask(&list, func(ctx context.Context) (api.VersionList, error) { return v.client.Models(ctx, shownVersions) }),
+		ask(&trainings, func(ctx context.Context) (api.TrainingHistory, error) {
+			return v.client.Trainings(ctx, 2*shownVersions)
+		}),
+		func(ctx context.Context) error { return d.loadJob(ctx, v) },
+	)
+	if err != nil {
+		return nil, err
+	}
+	d.Total = list.Total
+	for _, version := range list.Models {
+		d.Versions = append(d.Versions, versionWith(version, trainings.Trainings))
+	}
+	d.choose(v.query.Get("compare"))
+	d.compare(v)
+	if done := v.query.Get("done"); v.or("models.done."+done, "") != "" {
+		v.Done = v.must("models.done." + done)
+	}
+	return d, nil
+}
+
+func versionWith(version api.Version, trainings []api.Training) modelVersion {
+	m := modelVersion{Version: version}
+	_ = json.Unmarshal(version.Metrics, &m.Quality) // a version of an earlier system has none: what is missing is not shown
+	if i := slices.IndexFunc(trainings, func(t api.Training) bool { return t.ModelVersion == version.Version }); i >= 0 {
+		m.Training = &trainings[i]
+	}
+	return m
+}
+
+// choose finds the active version and the one to hold against it: the one asked for, else the newest other.
+func (d *modelsData) choose(asked string) {
+	for i := range d.Versions {
+		m := &d.Versions[i]
+		switch {
+		case m.IsActive:
+			d.Active = m
+		case m.Version.Version == asked, d.Other == nil && asked == "":
+			d.Other = m
+		}
+	}
+}
+
+func (d *modelsData) compare(v *visit) {
+	if d.Active == nil {
+		return
+	}
+	other := d.Other
+	if other == nil {
+		other = &modelVersion{}
+	}
+	optional := func(p *float64, write func(float64) string) string {
+		if p == nil {
+			return "–"
+		}
+		return write(*p)
+	}
+	share := func(x float64) string { return v.percent(1, x) }
+	row := func(key string, of func(quality) *float64, write func(float64) string) {
+		d.Figures = append(d.Figures, figureRow{key, optional(of(d.Active.Quality), write), optional(of(other.Quality), write)})
+	}
+	row("precision", func(q quality) *float64 { return q.Precision }, share)
+	row("recall", func(q quality) *float64 { return q.Recall }, share)
+	row("f1", func(q quality) *float64 { return q.F1 }, share)
+	row("roc_auc", func(q quality) *float64 { return q.ROCAUC }, func(x float64) string { return v.number(3, x) })
+	row("log_loss", func(q quality) *float64 { return q.LogLoss }, v.significant)
+	d.Charts = []template.HTML{v.rocChart(d.Active, d.Other), v.calibrationChart(d.Active, d.Other)}
+}
+
+func (v *visit) shareChart(id string) chart.Line {
+	zero, one := 0.0, 1.0
+	share := func(x float64) string { return v.percent(0, x) }
+	return chart.Line{
+		ID: id, Title: v.must("models." + id), Summary: v.must("models." + id + "_summary"), Height: 220, Low: &zero, High: &one, From: &zero, To: &one, X: share, Y: share,
+		Labels: chart.Labels{X: v.must("models." + id + "_x"), Figures: v.must("chart.figures"), Empty: v.must("models.no_curve")},
+	}
+}
+
+// both are the two versions that are there.
+func both(active, other *modelVersion) []*modelVersion {
+	if other == nil {
+		return []*modelVersion{active}
+	}
+	return []*modelVersion{active, other}
+}
+
+func (v *visit) rocChart(active, other *modelVersion) template.HTML {
+	l := v.shareChart("roc")
+	for _, m := range both(active, other) {
+		s := chart.Series{Name: m.Version.Version}
+		if roc := m.Quality.ROC; roc != nil && len(roc.FPR) == len(roc.TPR) {
+			for i := range roc.FPR {
+				s.Points = append(s.Points, chart.Point{X: roc.FPR[i], Y: roc.TPR[i]})
+			}
+		}
+		l.Series = append(l.Series, s)
+	}
+	return l.HTML()
+}
+
+func (v *visit) calibrationChart(active, other *modelVersion) template.HTML {
+	l := v.shareChart("calibration")
+	for _, m := range both(active, other) {
+		s := chart.Series{Name: m.Version.Version}
+		for _, bin := range m.Quality.Calibration {
+			if bin.Count > 0 {
+				s.Points = append(s.Points, chart.Point{X: bin.Predicted, Y: bin.Positive})
+			}
+		}
+		l.Series = append(l.Series, s)
+	}
+	l.Series = append(l.Series, chart.Series{Name: v.must("models.ideal"), Class: "ideal", Points: []chart.Point{{X: 0, Y: 0}, {X: 1, Y: 1}}})
+	return l.HTML()
+}
+
+// steps of a retraining, in their order.
+var steps = []string{"data", "split", "train", "evaluate", "gate", "save", "activate"}
+
+// loadJob asks for the retraining that the address names. One that is gone is told and no error.
+func (d *modelsData) loadJob(ctx context.Context, v *visit) error {
+	id, err := strconv.ParseInt(v.query.Get("job"), 10, 64)
+	if err != nil {
+		return nil //nolint:nilerror // no number, no job
+	}
+	job, err := v.client.Job(ctx, id)
+	if p := api.AsProblem(err); p != nil && p.Status == http.StatusNotFound {
+		d.JobGone = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.Job, d.Steps = &job, stepsOf(job)
+	return nil
+}
+
+func stepsOf(job api.Job) []step {
+	at := slices.Index(steps, job.Step)
+	var out []step
+	for i, name := range steps {
+		state := "waiting"
+		switch {
+		case job.State == "succeeded" || i < at:
+			state = "done"
+		case i == at && (job.State == "failed" || job.State == "cancelled"):
+			state = "failed"
+		case i == at:
+			state = "running"
+		}
+		out = append(out, step{name, state})
+	}
+	return out
+}
+
+// Rows tells how many rows a job's candidate was judged by.
+func (d modelsData) Rows() int64 {
+	if d.Job == nil || d.Job.Result == nil {
+		return 0
+	}
+	return int64(d.Job.Result.HoldoutSamples)
+}
+
+func (s *Server) retrain(w http.ResponseWriter, r *http.Request, v *visit) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
+	defer cancel()
+	reply, err := v.client.Retrain(ctx, api.RetrainRequest{}, false)
+	switch {
+	case err != nil:
+		s.refuseModels(w, r, v, err)
+	case reply.Job != nil:
+		http.Redirect(w, r, fmt.Sprintf("/models?job=%d", reply.Job.ID), http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, fmt.Sprintf("/models?job=%d", reply.Done.JobID), http.StatusSeeOther)
+	}
+}
+
+func (s *Server) retrainConditional(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	threshold, err := readNumber(r.PostFormValue("threshold"))
+	if err != nil || !(threshold >= 0 && threshold <= 100) {
+		v.Fault = &fault{Title: v.must("fault.invalid"), Text: v.must("models.bad_threshold")}
+		s.answer(w, r, v, pageOf("models"), http.StatusUnprocessableEntity)
+		return
+	}
+	threshold /= 100
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
+	defer cancel()
+	answer, err := v.client.RetrainConditional(ctx, api.ConditionalRequest{AccuracyThreshold: &threshold, ForceRetrain: r.PostFormValue("force") != ""}, false)
+	switch {
+	case err != nil:
+		s.refuseModels(w, r, v, err)
+	case answer.RetrainTriggered:
+		http.Redirect(w, r, fmt.Sprintf("/models?job=%d", answer.JobID), http.StatusSeeOther)
+	default:
+		http.Redirect(w, r, "/models?done=not_needed", http.StatusSeeOther)
+	}
+}
+
+func (s *Server) activate(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	s.serveOther(w, r, v, "activated", func(ctx context.Context) (api.Version, error) {
+		return v.client.Activate(ctx, r.PostFormValue("version"))
+	})
+}
+
+func (s *Server) rollback(w http.ResponseWriter, r *http.Request, v *visit) {
+	s.serveOther(w, r, v, "rolled_back", v.client.Rollback)
+}
+
+// serveOther has another version serve and tells so.
+func (s *Server) serveOther(w http.ResponseWriter, r *http.Request, v *visit, done string, do func(context.Context) (api.Version, error)) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*s.opt.Patience) // the API waits until it serves
+	defer cancel()
+	if _, err := do(ctx); err != nil {
+		s.refuseModels(w, r, v, err)
+		return
+	}
+	http.Redirect(w, r, "/models?"+url.Values{"done": {done}}.Encode(), http.StatusSeeOther)
+}
+
+func (s *Server) refuseModels(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	if s.toLogin(w, r, err) {
+		return
+	}
+	status := s.fail(r, v, err)
+	v.Path = "/models"
+	s.answer(w, r, v, pageOf("models"), status)
+}

@@ -1,0 +1,311 @@
+package webui
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"iacontinu/internal/api"
+)
+
+// predictData is what the page of predictions shows.
+type predictData struct {
+	Model  api.ModelInfo
+	Recent []api.LoggedPrediction
+	Total  int64
+
+	Values map[string]string // as typed
+	Wrong  map[string]string // what is wrong with them, by feature
+	Answer *api.PredictResponse
+
+	Batch      string // as pasted
+	BatchWrong string
+	Rows       []batchRow // the first answers
+	Answered   int
+}
+
+type batchRow struct {
+	Line     int
+	Features []float64
+	api.PredictResponse
+}
+
+const (
+	recentPredictions = 15
+	shownRows         = 20
+	maxBatchFile      = 4 << 20
+)
+
+func loadPredict(ctx context.Context, v *visit) (any, error) {
+	d, ok := v.Data.(*predictData) // what the form left
+	if !ok {
+		d = &predictData{}
+	}
+	var history api.PredictionHistory
+	err := together(ctx, ask(&d.Model, v.client.ModelInfo), ask(&history, func(ctx context.Context) (api.PredictionHistory, error) {
+		return v.client.History(ctx, recentPredictions)
+	}))
+	d.Recent, d.Total = history.Predictions, history.Total
+	return d, err
+}
+
+// Row is the features of a logged prediction, however they were kept.
+func (d *predictData) Row(p api.LoggedPrediction) []float64 {
+	if len(p.Features) > 0 {
+		return p.Features
+	}
+	var out []float64
+	for _, f := range []*float64{p.Feature1, p.Feature2} {
+		if f != nil {
+			out = append(out, *f)
+		}
+	}
+	return out
+}
+
+// Class is the value of the target that a label stands for.
+func (d *predictData) Class(label int) string {
+	if label >= 0 && label < len(d.Model.Classes) {
+		return d.Model.Classes[label]
+	}
+	return strconv.Itoa(label)
+}
+
+// Sure says how far an answer can be relied on.
+func (d *predictData) Sure(confidence float64) string {
+	switch {
+	case confidence >= 0.8:
+		return "very"
+	case confidence >= 0.6:
+		return "fairly"
+	}
+	return "hardly"
+}
+
+// predict answers the form for one row.
+func (s *Server) predict(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	d := &predictData{Values: map[string]string{}, Wrong: map[string]string{}}
+	v.Data, v.Path = d, "/predict"
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
+	defer cancel()
+	model, err := v.client.ModelInfo(ctx)
+	if err != nil {
+		s.answer(w, r, v, pageOf("predict"), s.fail(r, v, err))
+		return
+	}
+	features := map[string]float64{}
+	for _, name := range model.Features {
+		text := r.PostFormValue("f." + name)
+		d.Values[name] = text
+		if features[name], err = readNumber(text); err != nil {
+			d.Wrong[name] = v.must("predict.not_a_number")
+		}
+	}
+	if len(d.Wrong) > 0 {
+		s.answer(w, r, v, pageOf("predict"), http.StatusUnprocessableEntity)
+		return
+	}
+	status := http.StatusOK
+	answer, err := v.client.PredictByName(ctx, features)
+	if err == nil {
+		d.Answer = &answer
+	} else {
+		if s.toLogin(w, r, err) {
+			return
+		}
+		status = s.fail(r, v, err)
+	}
+	s.answer(w, r, v, pageOf("predict"), status)
+}
+
+// readNumber reads what people type, with a comma or a point before the fraction.
+func readNumber(text string) (float64, error) {
+	return strconv.ParseFloat(strings.Replace(strings.TrimSpace(text), ",", ".", 1), 64)
+}
+
+// predictBatch answers many rows, pasted or as a file, on the page or as a file.
+func (s *Server) predictBatch(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxBatchFile)
+	d := &predictData{}
+	v.Data, v.Path = d, "/predict"
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
+	defer cancel()
+	text, err := batchText(r)
+	if len(text) <= maxForm {
+		d.Batch = text
+	}
+	var model api.ModelInfo
+	var rows [][]float64
+	if err == nil {
+		model, err = v.client.ModelInfo(ctx)
+	}
+	if err == nil {
+		rows, err = v.readRows(text, model.Features)
+	}
+	var answer api.BatchResponse
+	if err == nil {
+		answer, err = v.client.PredictBatch(ctx, rows)
+	}
+	if err != nil {
+		s.refuseBatch(w, r, v, d, err)
+		return
+	}
+	if r.PostFormValue("as") == "file" {
+		writeAnswers(w, model, rows, answer)
+		return
+	}
+	d.Answered = answer.Total
+	for i, p := range answer.Predictions[:min(len(answer.Predictions), shownRows)] {
+		d.Rows = append(d.Rows, batchRow{i + 1, rows[i], p})
+	}
+	s.answer(w, r, v, pageOf("predict"), http.StatusOK)
+}
+
+// unreadable says in the reader's language what is wrong with the rows.
+type unreadable string
+
+func (u unreadable) Error() string { return string(u) }
+
+func (s *Server) refuseBatch(w http.ResponseWriter, r *http.Request, v *visit, d *predictData, err error) {
+	var wrong unreadable
+	var large *http.MaxBytesError
+	status := http.StatusUnprocessableEntity
+	switch {
+	case errors.As(err, &wrong):
+		d.BatchWrong = string(wrong)
+	case errors.As(err, &large):
+		d.BatchWrong, status = v.must("predict.file_too_large"), http.StatusRequestEntityTooLarge
+	case s.toLogin(w, r, err):
+		return
+	default:
+		status = s.fail(r, v, err)
+	}
+	s.answer(w, r, v, pageOf("predict"), status)
+}
+
+// batchText is the file of the form, or what was pasted if there is none.
+func batchText(r *http.Request) (string, error) {
+	if err := r.ParseMultipartForm(maxBatchFile); err != nil && !errors.Is(err, http.ErrNotMultipart) {
+		return "", err
+	}
+	file, header, err := r.FormFile("file")
+	if err != nil || header.Size == 0 {
+		return r.PostFormValue("rows"), nil
+	}
+	defer file.Close()
+	text, err := io.ReadAll(file)
+	return string(text), err
+}
+
+// readRows reads lines of numbers in the order of the features, or in that of a first line with their names;
+// columns of other names are left out. They are parted by semicolons, tabs or commas.
+func (l *language) readRows(text string, features []string) ([][]float64, error) {
+	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
+	if text == "" {
+		return nil, unreadable(l.must("predict.no_rows"))
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	reader := csv.NewReader(strings.NewReader(text))
+	reader.TrimLeadingSpace, reader.FieldsPerRecord = true, -1
+	for _, comma := range ";\t" {
+		if strings.ContainsRune(first, comma) {
+			reader.Comma = comma
+			break
+		}
+	}
+	order := make([]int, len(features))
+	for i := range order {
+		order[i] = i
+	}
+	var rows [][]float64
+	for {
+		record, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, unreadable(l.must("predict.bad_csv") + " " + err.Error())
+		}
+		line, _ := reader.FieldPos(0)
+		if line == 1 && !numeric(record) {
+			if order, err = l.columns(record, features); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		row := make([]float64, len(features))
+		for i, at := range order {
+			if at >= len(record) {
+				return nil, unreadable(l.must("predict.short_row", line, len(features), len(record)))
+			}
+			if row[i], err = readNumber(record[at]); err != nil {
+				return nil, unreadable(l.must("predict.bad_cell", line, features[i]))
+			}
+		}
+		if rows = append(rows, row); len(rows) > api.MaxBatch {
+			return nil, unreadable(l.must("predict.too_many", api.MaxBatch))
+		}
+	}
+	if len(rows) == 0 {
+		return nil, unreadable(l.must("predict.no_rows"))
+	}
+	return rows, nil
+}
+
+func numeric(record []string) bool {
+	for _, cell := range record {
+		if _, err := readNumber(cell); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// columns finds each feature among the names of the first line.
+func (l *language) columns(names, features []string) ([]int, error) {
+	at := map[string]int{}
+	for i, name := range names {
+		at[strings.TrimSpace(name)] = i
+	}
+	order := make([]int, len(features))
+	for i, f := range features {
+		column, ok := at[f]
+		if !ok {
+			return nil, unreadable(l.must("predict.no_column", f))
+		}
+		order[i] = column
+	}
+	return order, nil
+}
+
+// writeAnswers gives the rows with their answers as a file.
+func writeAnswers(w http.ResponseWriter, model api.ModelInfo, rows [][]float64, answer api.BatchResponse) {
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
+	w.Header().Set("Content-Disposition", `attachment; filename="predictions.csv"`)
+	out := csv.NewWriter(w)
+	_ = out.Write(append(append([]string{}, model.Features...), model.Target, "confidence", "model_version", "prediction_id")) // Flush tells
+	for i, p := range answer.Predictions {
+		var record []string
+		for _, f := range rows[i] {
+			record = append(record, strconv.FormatFloat(f, 'g', -1, 64))
+		}
+		_ = out.Write(append(record, p.Class, fmt.Sprintf("%.6f", p.Confidence), p.ModelVersion, p.PredictionID))
+	}
+	out.Flush() // an error is the browser's, which is gone
+}
+
+// pageOf is the page of that name.
+func pageOf(name string) page {
+	for _, p := range pages {
+		if p.name == name {
+			return p
+		}
+	}
+	panic("webui: no page " + name)
+}

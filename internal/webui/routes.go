@@ -1,0 +1,37 @@
+package webui
+
+import "net/http"
+
+// routes is every page and form there is. All forms change something and come from these pages alone:
+// CrossOriginProtection refuses what another site sends.
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /static/", http.HandlerFunc(s.static))
+	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET /login", s.loginPage)
+	mux.HandleFunc("POST /login", s.login)
+	mux.HandleFunc("POST /logout", s.logout)
+	mux.HandleFunc("POST /preferences", s.preferences)
+
+	for _, p := range pages {
+		mux.HandleFunc("GET "+p.pattern(), s.show(p))
+		mux.HandleFunc("GET /live/"+p.name, s.live(p))
+	}
+	mux.HandleFunc("POST /predict", s.signedIn(s.predict))
+	mux.HandleFunc("POST /predict/batch", s.signedIn(s.predictBatch))
+	mux.HandleFunc("POST /models/retrain", s.signedIn(s.retrain))
+	mux.HandleFunc("POST /models/conditional", s.signedIn(s.retrainConditional))
+	mux.HandleFunc("POST /models/activate", s.signedIn(s.activate))
+	mux.HandleFunc("POST /models/rollback", s.signedIn(s.rollback))
+	mux.HandleFunc("/", s.signedIn(s.notFound))
+	return http.NewCrossOriginProtection().Handler(mux)
+}
+
+// pages are those that the navigation lists, in its order. Each is a template of its name, which shows what
+// load gives, and the templates of its parts are kept current.
+var pages = []page{
+	{name: "overview", path: "/", parts: []string{"overview-now", "overview-checks", "overview-history", "overview-parts"}, load: loadOverview},
+	{name: "predict", path: "/predict", parts: []string{"predict-recent"}, load: loadPredict},
+	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-checks"}, load: loadDrift},
+	{name: "models", path: "/models", parts: []string{"models-job", "models-compare", "models-list"}, load: loadModels},
+}

@@ -1,0 +1,162 @@
+// What pages can't do by themselves: stay current, show values under a pointer, choose a time on a chart,
+// count times on, take dropped files. Without it every page still works.
+'use strict';
+
+document.documentElement.classList.add('js');
+const lang = document.documentElement.lang;
+
+// Times: how long ago, and moments in the time zone of this browser.
+const relative = new Intl.RelativeTimeFormat(lang, {numeric: 'auto', style: 'long'});
+const absolute = new Intl.DateTimeFormat(lang, {dateStyle: 'medium', timeStyle: 'short'});
+const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+
+function tellTimes(root) {
+  for (const element of root.querySelectorAll('time')) {
+    const at = new Date(element.dateTime);
+    const seconds = Math.min(0, Math.round((at - Date.now()) / 1000));
+    let text = absolute.format(at);
+    if (element.dataset.ago !== undefined && seconds > -30 * 86400) {
+      const [unit, length] = units.find(([, length]) => -seconds >= length) || units[3];
+      text = relative.format(Math.ceil(seconds / length), unit);
+    }
+    if (element.textContent !== text) element.textContent = text;
+    element.title = absolute.format(at);
+  }
+}
+tellTimes(document);
+setInterval(() => tellTimes(document), 1000);
+
+// Parts of the page that changed take the place of the old ones, unless someone is at work in those: then
+// they wait.
+const waiting = new Map();
+
+function busy(element) {
+  const active = document.activeElement;
+  return element.contains(active) && active.matches('input, textarea, select') || element.querySelector(':popover-open') !== null;
+}
+
+function put(id) {
+  const fresh = waiting.get(id), old = document.getElementById(id);
+  if (!fresh || !old || busy(old)) return;
+  waiting.delete(id);
+  if (id === 'banner' && 'down' in old.dataset && !('down' in fresh.dataset) && document.querySelector('main > .empty')) {
+    location.reload(); // the page was opened while there was nothing to show
+    return;
+  }
+  const keyOf = (e, i) => e.id || i;
+  const open = new Set([...old.querySelectorAll('details')].map((e, i) => e.open ? keyOf(e, i) : null));
+  const scrolled = [...old.querySelectorAll('.scroll')].map(e => [e.scrollLeft, e.scrollTop]);
+  const focused = old.contains(document.activeElement) ? [...old.querySelectorAll('a, button, summary, [tabindex]')].indexOf(document.activeElement) : -1;
+  old.replaceWith(fresh);
+  fresh.querySelectorAll('details').forEach((e, i) => { e.open = e.open || open.has(keyOf(e, i)); });
+  fresh.querySelectorAll('.scroll').forEach((e, i) => { if (scrolled[i]) [e.scrollLeft, e.scrollTop] = scrolled[i]; });
+  if (focused >= 0) fresh.querySelectorAll('a, button, summary, [tabindex]')[focused]?.focus({preventScroll: true});
+  tellTimes(fresh);
+}
+document.addEventListener('focusout', () => setTimeout(() => waiting.forEach((_, id) => put(id))));
+
+// A browser has few connections to one server: a page that nobody sees gives its own back.
+let stream = null;
+const offline = document.getElementById('offline');
+
+function listen() {
+  const source = document.body.dataset.live;
+  if (!source || stream || document.hidden) return;
+  stream = new EventSource(source);
+  stream.addEventListener('part', event => {
+    const template = document.createElement('template');
+    template.innerHTML = event.data;
+    const fresh = template.content.firstElementChild;
+    if (!fresh) return;
+    waiting.set(fresh.id, fresh);
+    put(fresh.id);
+  });
+  stream.addEventListener('login', () => location.reload());
+  stream.addEventListener('open', () => { if (offline) offline.hidden = true; });
+  stream.addEventListener('error', () => {
+    if (offline) offline.hidden = false;
+    if (stream && stream.readyState === EventSource.CLOSED) { // refused: the browser does not try again
+      stream = null;
+      setTimeout(listen, 5000);
+    }
+  });
+}
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden && stream) {
+    stream.close();
+    stream = null;
+  }
+  listen();
+});
+addEventListener('pagehide', () => { stream?.close(); stream = null; });
+listen();
+
+// Values under a pointer.
+const tooltip = document.createElement('div');
+tooltip.id = 'tooltip';
+tooltip.hidden = true;
+tooltip.setAttribute('aria-hidden', 'true'); // the table under a chart says the same
+document.body.append(tooltip);
+
+document.addEventListener('pointermove', event => {
+  const place = event.target.closest?.('[data-tip]');
+  tooltip.hidden = !place;
+  if (!place) return;
+  tooltip.textContent = place.dataset.tip;
+  const box = tooltip.getBoundingClientRect();
+  const left = event.clientX + 14 + box.width > innerWidth ? event.clientX - 14 - box.width : event.clientX + 14;
+  tooltip.style.left = Math.max(4, left) + 'px'; // set by script, which style-src lets be
+  tooltip.style.top = Math.max(4, Math.min(event.clientY + 14, innerHeight - box.height - 4)) + 'px';
+});
+
+// Choosing a time on a chart by dragging over it.
+document.addEventListener('pointerdown', event => {
+  const plot = event.target.closest?.('.plot[data-from]');
+  if (!plot || event.button !== 0 || event.pointerType === 'touch') return;
+  event.preventDefault();
+  const box = plot.getBoundingClientRect();
+  const share = e => Math.min(1, Math.max(0, (e.clientX - box.left) / box.width));
+  const begin = share(event);
+  const choice = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+  choice.setAttribute('class', 'choice');
+  choice.setAttribute('height', box.height - 24);
+  plot.append(choice);
+  const move = e => {
+    const [a, b] = [begin, share(e)].sort((x, y) => x - y);
+    choice.setAttribute('x', a * 100 + '%');
+    choice.setAttribute('width', (b - a) * 100 + '%');
+  };
+  const end = e => {
+    document.removeEventListener('pointermove', move);
+    choice.remove();
+    const [a, b] = [begin, share(e)].sort((x, y) => x - y);
+    if ((b - a) * box.width < 8) return; // a click
+    const from = Number(plot.dataset.from), span = Number(plot.dataset.to) - from;
+    const target = new URL(location);
+    target.searchParams.set('from', Math.floor(from + a * span));
+    target.searchParams.set('to', Math.ceil(from + b * span));
+    location.assign(target);
+  };
+  document.addEventListener('pointermove', move);
+  document.addEventListener('pointerup', end, {once: true});
+});
+
+// A form is sent once, and says that it is under way. A file as the answer leaves the page as it is.
+document.addEventListener('submit', event => {
+  const button = event.submitter;
+  if (!button || button.value === 'file') return;
+  setTimeout(() => { button.disabled = true; });
+});
+addEventListener('pageshow', () => document.querySelectorAll('button[disabled]').forEach(b => { b.disabled = false; }));
+
+// Files dropped on their field's place.
+for (const drop of document.querySelectorAll('.drop')) {
+  const mark = on => event => {
+    event.preventDefault();
+    drop.classList.toggle('over', on);
+    if (event.type === 'drop') drop.querySelector('input').files = event.dataTransfer.files;
+  };
+  drop.addEventListener('dragover', mark(true));
+  drop.addEventListener('dragleave', mark(false));
+  drop.addEventListener('drop', mark(false));
+}
