@@ -18,6 +18,9 @@ TOOLS := $(CURDIR)/.tools
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 
+AXE_VERSION := 4.14.1
+AXE := $(CURDIR)/build/axe-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
+
 VENV := bench/.venv
 VENV_PYTHON := $(CURDIR)/$(VENV)/bin/python
 
@@ -53,8 +56,18 @@ test: ## all tests that need no outside service
 	@echo 'compiling with the race detector; the first time this takes some minutes before the first line'
 	$(GO) test -race -shuffle=on ./...
 
+.PHONY: e2e
+e2e: $(AXE) ## the web pages in a real browser, with pictures in build/pages; needs chromium and npm
+	@command -v chromium >/dev/null || { echo 'Chromium is needed (Debian: apt-get install chromium)'; exit 1; }
+	@mkdir -p build/pages
+	$(GO) test -tags integration -count 1 -run 'TestPages' ./internal/e2e -args -axe $(AXE) -screenshots $(CURDIR)/build/pages
+
+$(AXE):
+	@command -v npm >/dev/null || { echo 'npm is needed (Debian: apt-get install npm)'; exit 1; }
+	npm install --silent --no-save --no-audit --no-fund --prefix build/axe-$(AXE_VERSION) axe-core@$(AXE_VERSION)
+
 .PHONY: integration
-integration: tracking monitoring ## tests against real servers, about 10 minutes: both of the following
+integration: tracking monitoring e2e ## tests against real servers and in a browser, about 12 minutes: the other three
 
 .PHONY: tracking
 tracking: ## tests against real MLflow and Prefect; needs python3-venv, postgresql and chromium

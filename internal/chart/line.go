@@ -51,6 +51,7 @@ type Line struct {
 	Time   bool                 // X is a time: a range of it can be chosen
 	X, Y   func(float64) string // values as they are written
 	TickX  func(float64) string // at the axis; X
+	TickY  func(float64) string // at the axis; Y
 	Labels Labels
 }
 
@@ -113,6 +114,9 @@ func (l Line) withDefaults() Line {
 	if l.TickX == nil {
 		l.TickX = l.X
 	}
+	if l.TickY == nil {
+		l.TickY = l.Y
+	}
 	return l
 }
 
@@ -143,7 +147,7 @@ func (l Line) scales() (x, y scale) {
 		pad := math.Max(math.Abs(y.low)*0.01, 1e-3)
 		y = scale{y.low - pad, y.high + pad}
 	}
-	return x, y
+	return x, y.rounded(ticksY)
 }
 
 // down is where a value lies below the top, in pixels. The top leaves room for the signs of marks.
@@ -152,7 +156,9 @@ func (l Line) down(y scale, v float64) float64 {
 	return room + (1-y.at(v))*float64(l.Height-room)
 }
 
-func (l Line) ticksY(y scale) []float64 { return Ticks(y.low, y.high, 4) }
+const ticksY = 4
+
+func (l Line) ticksY(y scale) []float64 { return Ticks(y.low, y.high, ticksY) }
 
 func (l Line) caption(b *strings.Builder) {
 	fmt.Fprintf(b, `<figcaption><span class="chart-title">%s</span>`, escape(l.Title))
@@ -172,7 +178,7 @@ func (l Line) caption(b *strings.Builder) {
 func (l Line) axisY(b *strings.Builder, y scale) {
 	fmt.Fprintf(b, `<svg class="axis" height="%d" aria-hidden="true">`, l.Height+24)
 	for _, v := range l.ticksY(y) {
-		fmt.Fprintf(b, `<text x="100%%" y="%s" dx="-6" dy="4">%s</text>`, px(l.down(y, v)), escape(l.Y(v)))
+		fmt.Fprintf(b, `<text x="100%%" y="%s" dx="-6" dy="4">%s</text>`, px(l.down(y, v)), escape(l.TickY(v)))
 	}
 	b.WriteString(`</svg>`)
 }
@@ -193,7 +199,7 @@ func (l Line) axisX(b *strings.Builder, x scale) {
 		case at > 0.94:
 			class = "at last"
 		}
-		if i%2 == 1 {
+		if i%2 == 1 && len(ticks) > 3 {
 			class += " odd" // left out where there is no room
 		}
 		fmt.Fprintf(b, `<text class="%s" x="%s" y="%d">%s</text>`, class, percent(x.at(v)), l.Height+19, escape(l.TickX(v)))

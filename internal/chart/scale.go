@@ -27,6 +27,23 @@ func nothing() scale { return scale{math.Inf(1), math.Inf(-1)} }
 
 func (s scale) empty() bool { return s.low > s.high }
 
+// rounded widens the scale to the ticks around it, so that the axis ends with one.
+func (s scale) rounded(n int) scale {
+	ticks := Ticks(s.low, s.high, n)
+	if len(ticks) < 2 {
+		return s
+	}
+	step, slack := ticks[1]-ticks[0], (ticks[1]-ticks[0])*1e-6
+	low, high := ticks[0], ticks[len(ticks)-1]
+	if low > s.low+slack {
+		low -= step
+	}
+	if high < s.high-slack {
+		high += step
+	}
+	return scale{low, high}
+}
+
 // Ticks gives about n round numbers from low to high: 1, 2 or 5 times a power of ten apart.
 func Ticks(low, high float64, n int) []float64 {
 	if !(high > low) || n < 1 || math.IsInf(high-low, 0) {

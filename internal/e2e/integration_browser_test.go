@@ -10,9 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -174,4 +179,33 @@ func within(patience time.Duration, yes func() bool) bool {
 		}
 	}
 	return true
+}
+
+// watch fails the test for what a page complains of, and for what it asks of others than its own server.
+func (b *browser) watch(origin string) {
+	b.t.Helper()
+	if _, err := do(b, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, network.Enable, network.EnableParams{})
+		return err
+	})); err != nil {
+		b.t.Fatal(err)
+	}
+	err := chromedp.Listen(b.ctx, func(event any) {
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			b.t.Errorf("the page threw: %s %v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception)
+		case *log.EventEntryAdded:
+			// What a form is answered with is told by its page.
+			if e.Entry.Level == log.EntryLevelError && e.Entry.Source != log.EntrySourceNetwork {
+				b.t.Errorf("the page complains: %s", e.Entry.Text)
+			}
+		case *network.EventRequestWillBeSent:
+			if to := e.Request.URL; !strings.HasPrefix(to, origin) && !strings.HasPrefix(to, "data:") && !strings.HasPrefix(to, "about:") {
+				b.t.Errorf("the page asks %s", to)
+			}
+		}
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
 }

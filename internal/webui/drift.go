@@ -90,14 +90,14 @@ func (v *visit) featureCurves(checks []api.DriftDetection) template.HTML {
 	l.Low = &zero
 	points := map[string][]chart.Point{}
 	var names []string
-	for _, c := range slices.Backward(checks) {
+	for i, c := range slices.Backward(checks) {
 		for _, f := range c.Details.Scores {
 			if points[f.Feature] == nil {
 				names = append(names, f.Feature)
 			}
 			points[f.Feature] = append(points[f.Feature], chart.Point{X: float64(c.CreatedAt.Unix()), Y: f.KS})
 		}
-		if c.Drift {
+		if c.Drift && begins(checks, i) {
 			l.Marks = append(l.Marks, chart.Mark{X: float64(c.CreatedAt.Unix()), Class: "warn", Text: v.must("event.drift")})
 		}
 	}

@@ -104,7 +104,16 @@ func (l *language) percent(digits int, share float64) string {
 	return l.printer.Sprint(number.Percent(share, number.MaxFractionDigits(digits), number.MinFractionDigits(digits)))
 }
 
-// significant writes a measured value with three digits that count.
+// chance writes a probability; below a ten-thousandth it says no more than that.
+func (l *language) chance(p float64) string {
+	const least = 1e-4
+	if p < least {
+		return "< " + l.significant(least)
+	}
+	return l.significant(p)
+}
+
+// significant writes a measured value with at most three digits that count.
 func (l *language) significant(v float64) string {
 	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 		return l.number(0, v)
@@ -113,7 +122,7 @@ func (l *language) significant(v float64) string {
 	if digits > 6 {
 		return l.printer.Sprint(number.Scientific(v, number.MaxFractionDigits(1)))
 	}
-	return l.number(max(digits, 0), v)
+	return l.printer.Sprint(number.Decimal(v, number.MaxFractionDigits(max(digits, 0))))
 }
 
 // Moments are written in UTC, and by app.js in the time zone of the browser.

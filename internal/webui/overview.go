@@ -82,7 +82,12 @@ func judge(health api.Health, model api.ModelInfo, last *api.DriftDetection) ver
 		return verdict{"unchecked", "good"}
 	case last.ActionTaken == "health_check_failed":
 		return verdict{"check_failed", "warn"}
-	case !last.Drift:
+	case last.Drift:
+	case len(last.Details.Scores) == 0: // nothing says that it is well
+		return verdict{"unmeasured", "good"}
+	case slices.ContainsFunc(last.Details.Scores, func(f api.FeatureScore) bool { return f.Drift }):
+		return verdict{"moved", "warn"} // seen, though this detector does not act on it
+	default:
 		return verdict{"well", "good"}
 	}
 	switch last.ActionTaken {
@@ -130,7 +135,7 @@ func outcome(c api.DriftDetection) string {
 		return "failed"
 	case c.Drift:
 		return c.ActionTaken
-	case c.DetectionMethod == "statistical" && len(c.Details.Scores) == 0:
+	case len(c.Details.Scores) == 0:
 		return "unmeasured"
 	}
 	return "stable"
@@ -209,6 +214,17 @@ func (v *visit) spanned(l chart.Line) chart.Line {
 	return l
 }
 
+// begins reports whether a check is the first in a row of its kind: what goes on is told once. The checks
+// are in their order, the newest first.
+func begins(checks []api.DriftDetection, i int) bool {
+	if i == len(checks)-1 {
+		return true
+	}
+	before := checks[i+1]
+	return before.Drift != checks[i].Drift || before.ModelVersion != checks[i].ModelVersion ||
+		(before.ActionTaken == "health_check_failed") != (checks[i].ActionTaken == "health_check_failed")
+}
+
 // event is something that happened.
 type event struct {
 	At      time.Time
@@ -228,8 +244,9 @@ func eventsOf(trainings []api.Training, checks []api.DriftDetection) []event {
 		}
 		out = append(out, e)
 	}
-	for _, c := range checks {
+	for i, c := range checks {
 		switch {
+		case !begins(checks, i):
 		case c.ActionTaken == "health_check_failed":
 			out = append(out, event{At: c.CreatedAt, Code: "check_failed", Tone: "bad", Version: c.ModelVersion})
 		case c.Drift:

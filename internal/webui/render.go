@@ -73,6 +73,7 @@ func (l *language) functions(clock func() time.Time) template.FuncMap {
 		"decimal": l.number,
 		"percent": l.percent,
 		"measure": l.significant,
+		"chance":  l.chance,
 		"when":    func(t any) template.HTML { return l.timeElement(t, "") },
 		// ago is told by app.js, which counts on; without it the moment is shown.
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },

@@ -1,0 +1,262 @@
+//go:build integration
+
+package e2e
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"iacontinu/internal/api"
+)
+
+var axeScript = flag.String("axe", "", "axe-core, which examines pages: axe.min.js")
+
+// needBrowser skips a test of pages where nobody has asked for it.
+func needBrowser(t *testing.T) {
+	t.Helper()
+	if *axeScript == "" || *screenshots == "" {
+		t.Skip("needs a browser and axe-core: make e2e has them")
+	}
+}
+
+// site is the web pages with a browser in front of them, which must not complain and ask nobody else.
+type site struct {
+	*browser
+	url string
+	api string
+}
+
+// openSite starts the whole platform, with checks that measure every second.
+func openSite(t *testing.T) *site {
+	t.Helper()
+	f := newFolder(t, "MONITORING_INTERVAL=1", "RETRAIN_COOLDOWN=1h")
+	line := f.start(t, nil, "iacontinu", "up").logged(t, "ready", nil)
+	s := &site{browser: newBrowser(t), url: line["ui"].(string), api: line["url"].(string)}
+	ready(t, s.api)
+	s.watch(s.url)
+	return s
+}
+
+// enter logs in by the form.
+func (s *site) enter(username, password string) {
+	s.t.Helper()
+	s.open(s.url + "/login")
+	s.fill("input[name=username]", username)
+	s.fill("input[name=password]", password)
+	s.click("button", "^Sign in$", s.leadsTo("h1, .notice", "^(Overview|This user name)"))
+}
+
+// fill types into a field what takes the place of what was there.
+func (s *site) fill(selector, text string) {
+	s.t.Helper()
+	s.see(selector, "")
+	js[bool](s.browser, fmt.Sprintf(`(e => { e.focus(); e.select && e.select(); return true; })(document.querySelector(%q))`, selector))
+	if _, err := do(s.browser, chromedp.KeyEvent(text)); err != nil {
+		s.t.Fatalf("type into %s: %v", selector, err)
+	}
+}
+
+// predictions are made by a client, a standard deviation times so much to the right.
+func predictions(t *testing.T, url string, n int, shift float64) {
+	t.Helper()
+	random := rand.New(rand.NewPCG(1, 2))
+	rows := make([][]float64, n)
+	for i := range rows {
+		rows[i] = []float64{random.NormFloat64() + shift, random.NormFloat64()}
+	}
+	if _, err := login(t, url, "admin", "admin123").PredictBatch(t.Context(), rows); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestPages does on each page what a person comes for.
+func TestPages(t *testing.T) {
+	needBrowser(t)
+	s := openSite(t)
+	s.doors()
+	s.predicts()
+	s.trains()
+	s.drifts()
+	s.looks("admin", "/", "/predict", "/drift", "/models")
+	s.viewer()
+}
+
+// doors: no page without a login, and a wrong password is told.
+func (s *site) doors() {
+	s.open(s.url + "/drift")
+	s.see("h1", "^Sign in$")
+	s.looks("door", "/login")
+	s.enter("admin", "wrong")
+	s.see(".notice", "do not belong together")
+	s.enter("admin", "admin123")
+	s.click("button", "^FR$", s.leadsTo("h1", "^Vue d’ensemble$"))
+	s.click("button", "^EN$", s.leadsTo("h1", "^Overview$"))
+	s.see(".hero h2", "The model serves")
+}
+
+func (s *site) predicts() {
+	s.open(s.url + "/predict")
+	s.see(".empty", "none yet")
+	s.fill("input[name='f.feature1']", "a lot")
+	s.fill("input[name='f.feature2']", "1")
+	s.click("button", "^Predict$", s.leadsTo(".wrong", "Type a number"))
+	s.fill("input[name='f.feature1']", "2,5")
+	s.click("button", "^Predict$", s.leadsTo(".huge", "^1$"))
+	s.see(".answer", "quite sure")
+	s.see("#predict-recent td", "^2.5") // the live part
+	s.fill("textarea", "feature2;feature1\n0.1;-3\n0;3\n")
+	s.click("button", "^Predict all$", s.leadsTo("#batch", "2 rows were answered"))
+	s.fill("textarea", "1,2\n1,two\n")
+	s.click("button", "^Predict all$", s.leadsTo(".notice", "Line 2: feature2 is not a number"))
+	file := filepath.Join(s.t.TempDir(), "rows.csv")
+	if err := os.WriteFile(file, []byte(strings.Repeat("1.5,0.2\n", 30)), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.open(s.url + "/predict")
+	if _, err := do(s.browser, chromedp.SetUploadFiles("input[type=file]", []string{file})); err != nil {
+		s.t.Fatal(err)
+	}
+	s.click("button", "^Predict all$", s.leadsTo("#batch", "30 rows were answered"))
+}
+
+func (s *site) trains() {
+	if _, err := login(s.t, s.api, "admin", "admin123").Generate(s.t.Context(), api.GenerateRequest{Samples: 3000, Drift: "none"}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.open(s.url + "/models")
+	s.click("button", "^Train now$", s.leadsTo(".job h2", "done$"))
+	s.see(".verdict", "on [0-9,]+ rows it had not seen")
+	s.see("h2", "^Side by side$")
+	s.fill("input[name=threshold]", "10")
+	s.click("button", "^Check$", s.leadsTo(".notice", "no training was needed"))
+	active := func() string { return js[string](s.browser, `document.querySelector('.versus .mono').textContent`) }
+	before := active()
+	s.click("button", "^Activate", s.leadsTo("h2", "^Let this version answer"))
+	s.click(".dialog button", "^Cancel$", func() bool { return !s.sees("h2", "^Let this version answer") })
+	s.click("button", "^Activate", s.leadsTo("h2", "^Let this version answer"))
+	s.click(".dialog button", "^Activate$", s.leadsTo(".notice", "The version serves now"))
+	if active() == before {
+		s.t.Error("the active version is the old one")
+	}
+	s.click("button", "^Go back to the version before$", s.leadsTo("h2", "^Go back"))
+	s.click(".dialog button", "^Go back", s.leadsTo(".notice", "The version before serves again"))
+	if active() != before {
+		s.t.Errorf("%s serves after the way back, not %s", active(), before)
+	}
+}
+
+// drifts: an open page tells of a drift by itself.
+func (s *site) drifts() {
+	predictions(s.t, s.api, 500, 0)
+	s.open(s.url + "/drift")
+	s.see(".hero h2", "^No drift$")
+	s.see("td .pill", "^Alike$")
+	predictions(s.t, s.api, 2000, 2)
+	s.see(".hero h2, td", "^Drift: ")
+	s.open(s.url + "/")
+	s.see(".timeline", "Drift was reported")
+	s.see(".plot", "")
+}
+
+// viewer: who is no administrator sees no button that would be refused.
+func (s *site) viewer() {
+	s.click("button", "^Sign out$", s.leadsTo("h1", "^Sign in$"))
+	s.enter("testuser", "test123")
+	s.open(s.url + "/models")
+	s.see("h2", "^All versions$")
+	if s.sees("button", "^(Activate|Go back)") {
+		s.t.Error("a user sees a button for administrators")
+	}
+	s.open(s.url + "/nothing")
+	s.see(".notice", "There is no page")
+}
+
+// TestPagesWhileTheAPIIsAway: an open page says so, loses nothing and comes back by itself.
+func TestPagesWhileTheAPIIsAway(t *testing.T) {
+	needBrowser(t)
+	address, port := freePort(t)
+	f := newFolder(t, "API_PORT="+port, "API_URL="+address)
+	server := f.start(t, nil, "api")
+	s := &site{browser: newBrowser(t), api: server.url(t)}
+	s.url = f.start(t, nil, "ui").url(t)
+	s.enter("admin", "admin123")
+	s.see(".hero h2", "no model yet")
+	server.kill()
+	s.see("#banner .notice", "does not answer")
+	s.looks("away", "/", "/models")
+	f.start(t, nil, "api").url(t)
+	s.await("the page is back", func() bool { return !s.sees("#banner .notice", "") && s.sees("h2", "^All versions$") })
+}
+
+// looks keeps pictures of pages in both themes, for a desk and for a phone, and has each examined.
+func (s *site) looks(prefix string, paths ...string) {
+	s.t.Helper()
+	for _, path := range paths {
+		for _, theme := range []string{"light", "dark"} {
+			for _, width := range []int64{1440, 390} {
+				name := fmt.Sprintf("%s-%s-%s-%d", prefix, strings.Trim(strings.ReplaceAll("/overview"+path, "/overview/", ""), "/"), theme, width)
+				if path == "/" {
+					name = fmt.Sprintf("%s-overview-%s-%d", prefix, theme, width)
+				}
+				s.picture(path, theme, width, name)
+			}
+		}
+	}
+	if _, err := do(s.browser, chromedp.EmulateReset()); err != nil {
+		s.t.Error(err)
+	}
+}
+
+func (s *site) picture(path, theme string, width int64, name string) {
+	s.t.Helper()
+	if _, err := do(s.browser, chromedp.EmulateViewport(width, 900)); err != nil {
+		s.t.Fatal(err)
+	}
+	s.open(s.url + path)
+	js[bool](s.browser, fmt.Sprintf("document.documentElement.dataset.theme = %q; true", theme))
+	s.see("h1", "")
+	picture, err := do(s.browser, chromedp.FullScreenshot(100))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*screenshots, "ui-"+name+".png"), picture, 0o600)
+	}
+	if err != nil {
+		s.t.Errorf("picture %s: %v", name, err)
+	}
+	if wide := js[int](s.browser, "document.documentElement.scrollWidth"); int64(wide) > width {
+		s.t.Errorf("%s: %d pixels wide on a screen of %d", name, wide, width)
+	}
+	s.examine(name)
+}
+
+// examine has axe-core look for what keeps people out.
+func (s *site) examine(name string) {
+	s.t.Helper()
+	script, err := os.ReadFile(*axeScript)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found, err := do(s.browser, chromedp.Evaluate[string](string(script)+`;
+		axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}).then(r => JSON.stringify(
+			r.violations.map(v => ({id: v.id, help: v.help, nodes: v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + ' ' + (n.any[0]?.message || ''))}))))`, chromedp.EvalAwaitPromise))
+	if err != nil {
+		s.t.Fatalf("%s: axe-core: %v", name, err)
+	}
+	var violations []struct {
+		ID, Help string
+		Nodes    []string
+	}
+	if err := json.Unmarshal([]byte(found), &violations); err != nil {
+		s.t.Fatal(err)
+	}
+	for _, v := range violations {
+		s.t.Errorf("%s: %s: %s\n\t%s", name, v.ID, v.Help, strings.Join(v.Nodes, "\n\t"))
+	}
+}

@@ -1,0 +1,292 @@
+package webui
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"iacontinu/internal/api"
+)
+
+var now = time.Date(2026, 11, 25, 13, 0, 0, 0, time.UTC)
+
+// fakeAPI answers as the API does: by the types of the contract, to known tokens, with problems. What it is
+// asked that the contract has not is a failure of the test.
+type fakeAPI struct {
+	*httptest.Server
+	t *testing.T
+
+	mu     sync.Mutex
+	roles  map[string]string // by token
+	down   bool
+	health api.Health
+	model  api.ModelInfo
+	checks []api.DriftDetection
+	trains []api.Training
+	models []api.Version
+	recent []api.LoggedPrediction
+	job    api.Job
+	refuse *api.Problem // answers every change
+	asked  []string     // changes
+}
+
+func newFakeAPI(t *testing.T) *fakeAPI {
+	t.Helper()
+	f := &fakeAPI{t: t, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
+	f.Server = httptest.NewServer(f)
+	t.Cleanup(f.Close)
+	return f
+}
+
+// withModel has a version serve that was trained after one that was not let in.
+func (f *fakeAPI) withModel() *fakeAPI {
+	accuracy, version := 0.953, "v2"
+	at := now.Add(-time.Hour)
+	f.model = api.ModelInfo{
+		ModelVersion: &version, ModelLoaded: true, Accuracy: &accuracy, AccuracyInterval: []float64{0.94, 0.96}, Features: []string{"age", "dose"},
+		Target: "ill", Classes: []string{"no", "yes"}, ActivatedAt: &at, Reason: "manual",
+	}
+	metrics := json.RawMessage(`{"n":200,"accuracy":0.953,"accuracy_low":0.94,"accuracy_high":0.96,"precision":0.9,"roc_auc":0.98,
+		"roc_curve":{"fpr":[0,0.1,1],"tpr":[0,0.9,1]},"calibration":[{"mean_predicted":0.2,"fraction_positive":0.1,"count":9},{"mean_predicted":0,"fraction_positive":0,"count":0}]}`)
+	f.models = []api.Version{
+		{Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Metrics: metrics},
+		{Version: "v1", Accuracy: 0.5, CreatedAt: at.Add(-time.Hour), Status: "rejected", Reason: "bootstrap"},
+	}
+	f.trains = []api.Training{
+		{ID: 2, ModelVersion: "v2", AccuracyAfter: 0.953, Verdict: "activated", CreatedAt: at},
+		{ID: 1, ModelVersion: "v1", AccuracyAfter: 0.5, Verdict: "rejected", Details: "no better", CreatedAt: at.Add(-time.Hour)},
+	}
+	f.checks = []api.DriftDetection{measured(now, "retrained", true, 0.4), measured(now.Add(-time.Minute), "none", false, 0.02)}
+	return f
+}
+
+func measured(at time.Time, action string, drift bool, ks float64) api.DriftDetection {
+	return api.DriftDetection{
+		ModelVersion: "v2", DetectionMethod: "statistical", Threshold: 0.001, Drift: drift, ActionTaken: action, CreatedAt: at,
+		Details: api.DriftDetails{Rows: 500, Scores: []api.FeatureScore{{Feature: "age", KS: ks, PValue: 0.2, Drift: drift}}},
+	}
+}
+
+// set changes the API while it serves.
+func (f *fakeAPI) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down {
+		panic(http.ErrAbortHandler)
+	}
+	role := f.roles[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	open := map[string]bool{api.PathHealth: true, api.PathModelInfo: true, api.PathLogin: true}
+	switch {
+	case role == "" && !open[r.URL.Path]:
+		f.problem(w, api.Problem{Status: http.StatusUnauthorized, Title: "Unauthorized"})
+	case r.Method == http.MethodGet:
+		f.tell(w, r, role)
+	case r.URL.Path == api.PathLogin:
+		f.login(w, r)
+	default:
+		f.change(w, r, role)
+	}
+}
+
+func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
+	answers := map[string]any{
+		api.PathHealth: f.health, api.PathModelInfo: f.model, api.PathMe: api.User{Username: "ann <b>", Role: role},
+		api.PathStats: api.PredictionStats{TotalPredictions: int64(len(f.recent))}, api.PathDrift: api.DriftHistory{DriftDetections: f.checks, Total: int64(len(f.checks))},
+		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
+		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
+	}
+	if f.job.ID != 0 {
+		answers[api.JobPath(f.job.ID)] = f.job
+	}
+	answer, ok := answers[r.URL.Path]
+	if !ok {
+		f.problem(w, api.Problem{Status: http.StatusNotFound, Title: "Not Found"})
+		return
+	}
+	f.answer(w, http.StatusOK, answer)
+}
+
+func (f *fakeAPI) login(w http.ResponseWriter, r *http.Request) {
+	in := decode[api.LoginRequest](f, r)
+	if in.Password != "secret" {
+		f.problem(w, api.Problem{Status: http.StatusUnauthorized, Title: "Unauthorized", Detail: "wrong"})
+		return
+	}
+	f.answer(w, http.StatusOK, api.LoginResponse{AccessToken: "tok-" + in.Username, ExpiresIn: 3600})
+}
+
+func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
+	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
+	if f.refuse != nil {
+		f.problem(w, *f.refuse)
+		return
+	}
+	switch path := r.URL.Path; path {
+	case api.PathLogout:
+		delete(f.roles, strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+		w.WriteHeader(http.StatusNoContent)
+	case api.PathPredict:
+		in := decode[api.PredictRequest](f, r)
+		f.answer(w, http.StatusOK, api.PredictResponse{Prediction: 1, Class: "yes", Confidence: 0.91, ModelVersion: "v2", PredictionID: "p-1"})
+		if features, ok := in.Features.(map[string]any); !ok || len(features) != len(f.model.Features) {
+			f.t.Errorf("features %v", in.Features)
+		}
+	case api.PathBatch:
+		in := decode[api.BatchRequest](f, r)
+		out := api.BatchResponse{Total: len(in.Instances)}
+		for range in.Instances {
+			out.Predictions = append(out.Predictions, api.PredictResponse{Class: "no", Confidence: 0.7, ModelVersion: "v2", PredictionID: "p"})
+		}
+		f.answer(w, http.StatusOK, out)
+	case api.PathRetrain:
+		if r.Header.Get("Prefer") != "respond-async" {
+			f.t.Error("the page would wait for the end of a retraining")
+		}
+		f.answer(w, http.StatusAccepted, api.Job{ID: 7, State: "queued"})
+	case api.PathConditional:
+		in := decode[api.ConditionalRequest](f, r)
+		triggered := in.ForceRetrain || *in.AccuracyThreshold > 0.953
+		f.answer(w, http.StatusOK, api.ConditionalResponse{RetrainTriggered: triggered, JobID: 8})
+	case api.ActivatePath("v1"), api.PathRollback:
+		if role != "admin" {
+			f.problem(w, api.Problem{Status: http.StatusForbidden, Title: "Forbidden"})
+			return
+		}
+		f.answer(w, http.StatusOK, f.models[1])
+	default:
+		f.t.Errorf("the contract has no %s %s", r.Method, path)
+	}
+}
+
+func decode[T any](f *fakeAPI, r *http.Request) (in T) {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&in); err != nil {
+		f.t.Errorf("%s %s: %v", r.Method, r.URL.Path, err)
+	}
+	return in
+}
+
+func (f *fakeAPI) answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(body); err != nil {
+		f.t.Error(err)
+	}
+}
+
+func (f *fakeAPI) problem(w http.ResponseWriter, p api.Problem) {
+	p.RequestID = "req-42"
+	w.Header().Set("Content-Type", api.ProblemType)
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p)
+}
+
+// visitor is a browser without scripts.
+type visitor struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+	server *Server
+}
+
+// setup starts the pages before an API. Who is not "" is signed in.
+func setup(t *testing.T, f *fakeAPI, who string, change ...func(*Options)) *visitor {
+	t.Helper()
+	o := Options{Addr: "127.0.0.1:0", APIURL: f.URL, Pace: 5 * time.Millisecond, Clock: func() time.Time { return now }}
+	for _, c := range change {
+		c(&o)
+	}
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	pages := httptest.NewServer(s)
+	t.Cleanup(pages.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &visitor{t: t, base: pages.URL, server: s, client: &http.Client{Jar: jar}}
+	if who != "" {
+		if page := v.post("/login", url.Values{"username": {who}, "password": {"secret"}}); page.status != http.StatusOK {
+			t.Fatalf("login: %d", page.status)
+		}
+	}
+	return v
+}
+
+// answered is a page as a visitor gets it, after redirects.
+type answered struct {
+	status int
+	body   string
+	path   string
+	header http.Header
+}
+
+func (v *visitor) send(r *http.Request) answered {
+	v.t.Helper()
+	res, err := v.client.Do(r)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return answered{res.StatusCode, string(body), res.Request.URL.RequestURI(), res.Header}
+}
+
+func (v *visitor) request(method, path string, form url.Values) *http.Request {
+	v.t.Helper()
+	r, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	return r
+}
+
+func (v *visitor) get(path string) answered {
+	v.t.Helper()
+	return v.send(v.request(http.MethodGet, path, nil))
+}
+
+func (v *visitor) post(path string, form url.Values) answered {
+	v.t.Helper()
+	return v.send(v.request(http.MethodPost, path, form))
+}
+
+// wants fails unless the page is of that status and has all of the texts.
+func (a answered) wants(t *testing.T, status int, texts ...string) {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("%s: status %d, want %d", a.path, a.status, status)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.body, text) {
+			t.Errorf("%s lacks %q:\n%s", a.path, text, a.body)
+		}
+	}
+}
