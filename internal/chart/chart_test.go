@@ -30,6 +30,21 @@ func TestTicks(t *testing.T) {
 	}
 }
 
+// An axis begins and ends with a tick.
+func TestRounded(t *testing.T) {
+	t.Parallel()
+	for _, test := range []scale{{0.99, 0.9975}, {0, 0.69}, {-3, 7}, {0.5, 0.5}, {99, 101.3}, {0, 1}} {
+		s := test.rounded(4)
+		ticks := Ticks(s.low, s.high, 4)
+		if s.low > test.low+1e-9 || s.high < test.high-1e-9 {
+			t.Errorf("%v became %v", test, s)
+		}
+		if got := []float64{ticks[0], ticks[len(ticks)-1]}; !cmp.Equal(got, []float64{s.low, s.high}, cmpopts.EquateApprox(0, 1e-9)) {
+			t.Errorf("%v: ticks %v on %v", test, ticks, s)
+		}
+	}
+}
+
 func TestTimeTicksAreRound(t *testing.T) {
 	t.Parallel()
 	want := []float64{3600, 7200, 10800}

@@ -95,7 +95,7 @@ func (l Line) HTML() template.HTML {
 		}
 	}
 	l.lines(&b, x, y)
-	l.tips(&b, x, y)
+	l.tips(&b, x)
 	b.WriteString(`</svg>`)
 	l.table(&b)
 	b.WriteString(`</figure>`)
@@ -258,7 +258,7 @@ func (s Series) value(x float64) (y float64, ok bool) {
 }
 
 // tips are bands around each place, which answer to a pointer.
-func (l Line) tips(b *strings.Builder, x, y scale) {
+func (l Line) tips(b *strings.Builder, x scale) {
 	xs := l.places()
 	for i, v := range xs {
 		left, right := 0.0, 1.0

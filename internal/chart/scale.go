@@ -27,22 +27,27 @@ func nothing() scale { return scale{math.Inf(1), math.Inf(-1)} }
 
 func (s scale) empty() bool { return s.low > s.high }
 
-// rounded widens the scale to the ticks around it, so that the axis ends with one.
+// rounded widens the scale to the ticks around it, so that the axis ends with one. A wider scale may have
+// ticks further apart, so it is done again until they stay.
 func (s scale) rounded(n int) scale {
-	ticks := Ticks(s.low, s.high, n)
-	if len(ticks) < 2 {
-		return s
+	const mostTimes = 4
+	for range mostTimes {
+		ticks := Ticks(s.low, s.high, n)
+		if len(ticks) < 2 {
+			return s
+		}
+		step := ticks[1] - ticks[0]
+		wider := scale{math.Floor(s.low/step+slack) * step, math.Ceil(s.high/step-slack) * step}
+		if wider == s {
+			return s
+		}
+		s = wider
 	}
-	step, slack := ticks[1]-ticks[0], (ticks[1]-ticks[0])*1e-6
-	low, high := ticks[0], ticks[len(ticks)-1]
-	if low > s.low+slack {
-		low -= step
-	}
-	if high < s.high-slack {
-		high += step
-	}
-	return scale{low, high}
+	return s
 }
+
+// slack is what rounding may cost, as a share of a step.
+const slack = 1e-9
 
 // Ticks gives about n round numbers from low to high: 1, 2 or 5 times a power of ten apart.
 func Ticks(low, high float64, n int) []float64 {
@@ -51,13 +56,13 @@ func Ticks(low, high float64, n int) []float64 {
 	}
 	step := math.Pow(10, math.Floor(math.Log10((high-low)/float64(n))))
 	for _, factor := range []float64{1, 2, 5, 10} {
-		if (high-low)/(step*factor) <= float64(n) {
+		if (high-low)/(step*factor) <= float64(n)+slack {
 			step *= factor
 			break
 		}
 	}
 	var out []float64
-	for i := math.Ceil(low/step - 1e-9); i*step <= high+step*1e-9; i++ {
+	for i := math.Ceil(low/step - slack); i*step <= high+step*slack; i++ {
 		out = append(out, i*step+0) // +0: no negative zero
 	}
 	return out
