@@ -206,7 +206,7 @@ type visitor struct {
 // setup starts the pages before an API. Who is not "" is signed in.
 func setup(t *testing.T, f *fakeAPI, who string, change ...func(*Options)) *visitor {
 	t.Helper()
-	o := Options{Addr: "127.0.0.1:0", APIURL: f.URL, Pace: 5 * time.Millisecond, Clock: func() time.Time { return now }}
+	o := Options{Addr: "127.0.0.1:0", APIURL: f.URL, Pace: 5 * time.Millisecond}
 	for _, c := range change {
 		c(&o)
 	}

@@ -226,14 +226,6 @@ func stepsOf(job api.Job) []step {
 	return out
 }
 
-// Rows tells how many rows a job's candidate was judged by.
-func (d modelsData) Rows() int64 {
-	if d.Job == nil || d.Job.Result == nil {
-		return 0
-	}
-	return int64(d.Job.Result.HoldoutSamples)
-}
-
 func (s *Server) retrain(w http.ResponseWriter, r *http.Request, v *visit) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()

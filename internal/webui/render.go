@@ -32,14 +32,14 @@ type renderer struct {
 	files     fileURLs
 }
 
-func newRenderer(clock func() time.Time) (*renderer, error) {
+func newRenderer() (*renderer, error) {
 	languages, err := loadLanguages()
 	if err != nil {
 		return nil, err
 	}
 	r := &renderer{languages: languages, pages: map[string]*template.Template{}, files: fileURLs{}}
 	for code, l := range languages {
-		set, err := template.New("").Funcs(l.functions(clock)).ParseFS(templates, "pages/*.html")
+		set, err := template.New("").Funcs(l.functions()).ParseFS(templates, "pages/*.html")
 		if err != nil {
 			return nil, fmt.Errorf("webui: %w", err)
 		}
@@ -63,7 +63,7 @@ func newRenderer(clock func() time.Time) (*renderer, error) {
 func (r *renderer) languageOf(req *http.Request) *language { return r.languages[chosen(req)] }
 
 // functions are what templates call.
-func (l *language) functions(clock func() time.Time) template.FuncMap {
+func (l *language) functions() template.FuncMap {
 	return template.FuncMap{
 		"t":     l.t,
 		"count": func(key string, n any) (string, error) { return l.count(key, whole(n)) },
@@ -78,7 +78,6 @@ func (l *language) functions(clock func() time.Time) template.FuncMap {
 		// ago is told by app.js, which counts on; without it the moment is shown.
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },
 		"name": func(kind, code string) string { return l.or(kind+"."+code, code) },
-		"year": func() int { return clock().Year() },
 	}
 }
 

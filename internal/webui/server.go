@@ -28,8 +28,7 @@ type Options struct {
 	MaxStreams int
 	// StopPatience is how long Run waits for requests when it stops: 5 s.
 	StopPatience time.Duration
-	Logger       *slog.Logger     // nil discards
-	Clock        func() time.Time // time.Now
+	Logger       *slog.Logger // nil discards
 }
 
 func (o Options) withDefaults() Options {
@@ -39,9 +38,6 @@ func (o Options) withDefaults() Options {
 	o.MaxStreams = cmp.Or(o.MaxStreams, 100)
 	o.StopPatience = cmp.Or(o.StopPatience, 5*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
-	if o.Clock == nil {
-		o.Clock = time.Now
-	}
 	return o
 }
 
@@ -74,7 +70,7 @@ func New(o Options) (*Server, error) {
 	if _, err := api.New(o.APIURL, api.Options{}); err != nil {
 		return nil, fmt.Errorf("webui: APIURL: %w", err)
 	}
-	renderer, err := newRenderer(o.Clock)
+	renderer, err := newRenderer()
 	if err != nil {
 		return nil, err
 	}

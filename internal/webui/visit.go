@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,7 +25,6 @@ type visit struct {
 	*language
 	client *api.Client
 	query  url.Values
-	clock  func() time.Time
 
 	Theme string
 	Path  string // of the page, with its query: where forms lead back to
@@ -74,7 +72,7 @@ func (v *visit) Live() string {
 // newVisit reads the preferences and the session of a request.
 func (s *Server) newVisit(r *http.Request, name string) *visit {
 	v := &visit{
-		language: s.renderer.languageOf(r), query: r.URL.Query(), clock: s.opt.Clock,
+		language: s.renderer.languageOf(r), query: r.URL.Query(),
 		Theme: themeOf(r), Path: r.URL.RequestURI(), Page: name, Nav: pages, Files: s.renderer.files,
 	}
 	v.client = s.client(tokenOf(r))
