@@ -3,7 +3,7 @@ package boot
 import (
 	"context"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
@@ -19,133 +19,74 @@ const (
 	complainEvery = time.Minute
 )
 
-// spanQueue keeps spans until there are enough of them, or some time has passed, and sends them. The
-// library's own queue wakes its sender at each span, which costs a busy process more than the span. It would hand
-// errors to a handler that is global, too; here they are logged.
+// spanQueue is the library's queue, with a count of what it is given and a stop that ends.
 type spanQueue struct {
-	exporter sdktrace.SpanExporter
-	log      *slog.Logger
-	enough   chan struct{} // has one when a batch is full
-	cancel   context.CancelFunc
-	stop     chan struct{} // closed at the stop
-	done     chan struct{} // closed after it
-
-	mu      sync.Mutex
-	waiting []sdktrace.ReadOnlySpan
-	lost    int // since it was said
-	stopped bool
-
-	quiet time.Time // until then nothing is said of lost spans; the sender's alone
+	sdktrace.SpanProcessor
+	sender *spanSender
 }
 
 func newSpanQueue(exporter sdktrace.SpanExporter, log *slog.Logger) *spanQueue {
-	ctx, cancel := context.WithCancel(context.Background())
-	q := &spanQueue{
-		exporter: exporter, log: log, cancel: cancel,
-		enough: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
-	}
-	go func() {
-		defer close(q.done)
-		q.run(ctx)
-	}()
-	return q
+	s := &spanSender{SpanExporter: exporter, log: log, done: make(chan struct{})}
+	// Each bound is given, so that none comes from the environment past our settings.
+	return &spanQueue{sender: s, SpanProcessor: sdktrace.NewBatchSpanProcessor(s,
+		sdktrace.WithMaxQueueSize(queuedSpans), sdktrace.WithMaxExportBatchSize(spanBatch),
+		sdktrace.WithBatchTimeout(spanDelay), sdktrace.WithExportTimeout(exportTimeout),
+	)}
 }
-
-// OnStart implements sdktrace.SpanProcessor.
-func (q *spanQueue) OnStart(context.Context, sdktrace.ReadWriteSpan) {}
 
 // OnEnd implements sdktrace.SpanProcessor.
 func (q *spanQueue) OnEnd(s sdktrace.ReadOnlySpan) {
-	if !s.SpanContext().IsSampled() {
-		return
-	}
-	q.mu.Lock()
-	if q.stopped || len(q.waiting) == queuedSpans {
-		q.lost++
-		q.mu.Unlock()
-		return
-	}
-	q.waiting = append(q.waiting, s)
-	enough := len(q.waiting)%spanBatch == 0
-	q.mu.Unlock()
-	if enough {
-		select {
-		case q.enough <- struct{}{}:
-		default:
-		}
-	}
+	q.SpanProcessor.OnEnd(s)
+	q.sender.ended.Add(1) // only now, or a span that is about to wait would be held lost
 }
 
-// ForceFlush implements sdktrace.SpanProcessor. Nobody asks for it.
-func (q *spanQueue) ForceFlush(context.Context) error { return nil }
-
-// Shutdown implements sdktrace.SpanProcessor: it sends what waits as long as ctx lives.
+// Shutdown implements sdktrace.SpanProcessor: it sends what waits as long as ctx lives. The library alone would
+// return then, and go on sending with nobody waiting for it.
 func (q *spanQueue) Shutdown(ctx context.Context) error {
-	q.mu.Lock()
-	again := q.stopped
-	q.stopped = true
-	q.mu.Unlock()
-	if again {
-		return nil
-	}
-	close(q.stop)
-	select {
-	case <-q.done:
-	case <-ctx.Done():
-		q.cancel()
-		<-q.done
-	}
-	q.cancel()
-	return q.exporter.Shutdown(ctx)
+	err := q.SpanProcessor.Shutdown(ctx)
+	_ = q.sender.SpanExporter.Shutdown(ctx) // calls off what is under way; the library has done it if all was sent
+	<-q.sender.done
+	return err
 }
 
-func (q *spanQueue) run(ctx context.Context) {
-	tick := time.NewTicker(spanDelay)
-	defer tick.Stop()
-	for {
-		select {
-		case <-tick.C:
-		case <-q.enough:
-		case <-q.stop:
-			q.send(ctx)
-			return
-		}
-		q.send(ctx)
-	}
+// spanSender is an exporter that logs what is lost. The library tells a handler that is global of batches that were not
+// taken, and nobody of spans that found the queue full. Its methods are the queue's alone, one at a time.
+type spanSender struct {
+	sdktrace.SpanExporter
+	log   *slog.Logger
+	done  chan struct{} // closed at the end of the queue
+	ended atomic.Int64  // spans that were given to the queue
+
+	tried, failed, dropped int64     // spans that left the queue; those that were not taken; those that never got into it
+	told                   int64     // of the lost ones
+	quiet                  time.Time // until then nothing is said of lost spans
 }
 
-// send sends all that waits, a batch at a time. A batch that is not taken is lost, and no later one waits
-// for it.
-func (q *spanQueue) send(ctx context.Context) {
-	for {
-		q.mu.Lock()
-		n := min(len(q.waiting), spanBatch)
-		batch := q.waiting[:n:n]
-		if q.waiting = q.waiting[n:]; len(q.waiting) == 0 {
-			q.waiting = nil
-		}
-		q.mu.Unlock()
-		if n == 0 {
-			return
-		}
-		sending, cancel := context.WithTimeout(ctx, exportTimeout)
-		err := q.exporter.ExportSpans(sending, batch)
-		cancel()
-		q.complain(ctx, err, n)
+// ExportSpans implements sdktrace.SpanExporter. It gives no error, for that would go to the global handler.
+func (s *spanSender) ExportSpans(ctx context.Context, batch []sdktrace.ReadOnlySpan) error {
+	err := s.SpanExporter.ExportSpans(ctx, batch)
+	s.tried += int64(len(batch))
+	if err != nil {
+		s.failed += int64(len(batch))
 	}
+	// No more can wait than fit: that is exact while the queue is full, and too few later.
+	s.dropped = max(s.dropped, s.ended.Load()-s.tried-queuedSpans)
+	s.complain(ctx, err)
+	return nil
 }
 
 // complain tells of spans that were lost, once a minute.
-func (q *spanQueue) complain(ctx context.Context, err error, batch int) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if err != nil {
-		q.lost += batch
-	}
-	if q.lost == 0 || time.Now().Before(q.quiet) {
+func (s *spanSender) complain(ctx context.Context, err error) {
+	lost := s.failed + s.dropped
+	if lost == s.told || time.Now().Before(s.quiet) {
 		return
 	}
-	q.quiet = time.Now().Add(complainEvery)
-	q.log.WarnContext(ctx, "spans are lost: the collector does not take them, or not fast enough", "spans", q.lost, "error", err)
-	q.lost = 0
+	s.log.WarnContext(ctx, "spans are lost: the collector does not take them, or not fast enough", "spans", lost-s.told, "error", err)
+	s.told, s.quiet = lost, time.Now().Add(complainEvery)
+}
+
+// Shutdown implements sdktrace.SpanExporter.
+func (s *spanSender) Shutdown(ctx context.Context) error {
+	defer close(s.done)
+	return s.SpanExporter.Shutdown(ctx)
 }
