@@ -19,7 +19,9 @@ const (
 	// dates a flow run's states by itself, when it is told of them.
 	late       = 5 * time.Second
 	eventBatch = 100
-	maxText    = 32 << 10 // runes of a message or a line
+	// parentPatience is how long after its end a run waits for the step that it is part of.
+	parentPatience = 2 * time.Minute
+	maxText        = 32 << 10 // runes of a message or a line
 )
 
 // Report brings the server to what the run says and gives the id of the run there. It may be called
@@ -160,7 +162,7 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 		ask.patient = true // it may be reported by another process, a moment later
 	}
 	status, err := r.c.do(ctx, ask)
-	if answered(err, http.StatusConflict) && parent != "" && !run.State.Final() {
+	if answered(err, http.StatusConflict) && parent != "" && r.c.early(run) {
 		return errEarly
 	}
 	if answered(err, http.StatusConflict) || answered(err, http.StatusNotFound) {
@@ -186,8 +188,14 @@ func keyOf(flow, key string) string { return flow + "/" + key }
 // errEarly is why a run is not shown yet.
 var errEarly = errors.New("the run that it is part of is not there yet")
 
-// parentTask is the id on the server of the step that a run is part of. A run that ended stands by itself
-// if there is none: what it is part of was told before it, or never will be.
+// early reports whether the step that a run is part of may still come to be known. The server records
+// steps some time after it was told of them: usually within a second, a slow one within minutes.
+func (c *Client) early(run flowrun.Run) bool {
+	return !run.State.Final() || c.o.Clock().Sub(run.Ended) < parentPatience
+}
+
+// parentTask is the id on the server of the step that a run is part of. A run that ended some time ago
+// stands by itself if there is none: it never will be.
 func (c *Client) parentTask(ctx context.Context, run flowrun.Run) (string, error) {
 	p := run.Parent
 	switch {
@@ -202,7 +210,7 @@ func (c *Client) parentTask(ctx context.Context, run flowrun.Run) (string, error
 		return "", err
 	case len(found) > 0:
 		return taskRunID(found[0].ID, p.Step), nil
-	case !run.State.Final():
+	case c.early(run):
 		return "", errEarly
 	}
 	return "", nil

@@ -241,12 +241,16 @@ func TestARunIsPartOfOneThatOnlyItsKeyTells(t *testing.T) {
 	c := client(t, Options{Transport: s})
 	child, parent := full("retrain"), full("periodic_check")
 	child.Parent = &flowrun.Parent{Flow: "periodic_check", Key: parent.Key, Step: "notify"}
-	ended := child.State
+	ended, longAgo := child.State, child.Ended
 	child.State = flowrun.Running
 	if _, err := c.Report(t.Context(), child); !errors.Is(err, errEarly) {
 		t.Errorf("a run that goes on does not wait for what it is part of: %v", err)
 	}
-	child.State = ended
+	child.State, child.Ended = ended, time.Now()
+	if _, err := c.Report(t.Context(), child); !errors.Is(err, errEarly) {
+		t.Errorf("a run that ended just now does not wait for what it is part of: %v", err)
+	}
+	child.Ended = longAgo
 	parentID, err := c.Report(t.Context(), parent)
 	if err != nil {
 		t.Fatal(err)
