@@ -33,6 +33,7 @@ func (p *Platform) checks(model serving) func(context.Context) map[string]api.Ch
 			"model":    modelCheck(model),
 			"worker":   p.workerCheck(ctx),
 			"flow":     p.flowCheck(ctx),
+			"discord":  p.discordCheck(ctx),
 		}
 		for _, service := range ml.Services() {
 			if check, ok := p.backlogCheck(ctx, service); ok {

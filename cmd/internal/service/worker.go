@@ -20,6 +20,7 @@ import (
 type Worker struct {
 	platform  *Platform
 	bootstrap bool
+	webhook   string // the fingerprint of Discord's, empty if none is set
 	retrainer *retrain.Retrainer
 	notifier  *notify.Notifier
 	trackers  *trackers
@@ -44,7 +45,7 @@ func newWorker(p *Platform, c WorkerSettings, o retrain.Options, t *trackers) (*
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{platform: p, bootstrap: c.Bootstrap, retrainer: retrainer, notifier: notifier, trackers: t}, nil
+	return &Worker{platform: p, bootstrap: c.Bootstrap, webhook: fingerprint(c.DiscordURL), retrainer: retrainer, notifier: notifier, trackers: t}, nil
 }
 
 // retraining is what a retraining uses of the platform.
@@ -87,13 +88,14 @@ func newNotifier(p *Platform, c WorkerSettings) (*notify.Notifier, error) {
 		if err != nil {
 			return nil, fmt.Errorf("DISCORD_WEBHOOK_URL: %w", err)
 		}
-		o.Sender = client
+		o.Sender = watched{client, p, fingerprint(c.DiscordURL)}
 	}
 	return notify.New(o)
 }
 
 // Run does jobs until ctx ends.
 func (w *Worker) Run(ctx context.Context) error {
+	w.platform.startReceiver(ctx, w.webhook)
 	if err := w.platform.Datasets.Sweep(ctx); err != nil {
 		w.platform.Log.WarnContext(ctx, "leftovers of interrupted datasets are not removed", "error", err)
 	}
