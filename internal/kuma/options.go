@@ -23,6 +23,7 @@ var (
 	ErrUnreachable = errors.New("Uptime Kuma can't be reached")  //nolint:staticcheck // a name
 	ErrCredentials = errors.New("Uptime Kuma refuses the login") //nolint:staticcheck // a name
 	ErrVersion     = errors.New("this is not Uptime Kuma 2")
+	ErrKeyFile     = errors.New("the API key can't be kept")
 )
 
 // Options are what Provision brings about.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -38,11 +39,30 @@ func Provision(ctx context.Context, o Options) (Report, error) {
 	if err := o.validate(); err != nil {
 		return Report{}, err
 	}
+	if err := o.keyFolder(); err != nil {
+		return Report{}, fmt.Errorf("kuma: %w", err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()
+	report, err := provision(ctx, o)
+	var refused *refusal
+	if errors.As(err, &refused) && refused.taken() { // by another run: what it made is there the next time
+		var again Report
+		again, err = provision(ctx, o)
+		again.Changes = append(report.Changes, again.Changes...)
+		report = again
+	}
+	if err != nil {
+		return report, fmt.Errorf("kuma: %s: %w", o.URL, err)
+	}
+	return report, nil
+}
+
+// provision is one connection.
+func provision(ctx context.Context, o Options) (Report, error) {
 	s, err := login(ctx, o)
 	if err != nil {
-		return Report{}, fmt.Errorf("kuma: %s: %w", o.URL, err)
+		return Report{}, err
 	}
 	defer s.close()
 	p := &provisioning{session: s, o: o}
@@ -52,7 +72,7 @@ func Provision(ctx context.Context, o Options) (Report, error) {
 	}
 	for _, step := range []func(context.Context) error{p.notification, p.allMonitors, p.page, p.key} {
 		if err := step(ctx); err != nil {
-			return p.report, fmt.Errorf("kuma: %s: %w", o.URL, err)
+			return p.report, err
 		}
 	}
 	return p.report, nil

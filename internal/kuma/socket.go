@@ -204,6 +204,11 @@ type refusal struct{ event, message string }
 
 func (r *refusal) Error() string { return fmt.Sprintf("%s: Uptime Kuma says %q", r.event, r.message) }
 
+// taken reports whether the server's database, SQLite or MariaDB, has such a thing already.
+func (r *refusal) taken() bool {
+	return strings.Contains(r.message, "UNIQUE constraint") || strings.Contains(r.message, "Duplicate entry")
+}
+
 func decode(event string, text json.RawMessage, out any) error {
 	var state struct {
 		OK  *bool  `json:"ok"`

@@ -100,6 +100,8 @@ func ProvisionKuma(ctx context.Context, c KumaConfig) (kuma.Report, error) {
 		err = fmt.Errorf("KUMA_USERNAME, KUMA_PASSWORD: %w", err)
 	case errors.Is(err, kuma.ErrUnreachable):
 		err = fmt.Errorf("KUMA_URL: %w", err)
+	case errors.Is(err, kuma.ErrKeyFile):
+		err = fmt.Errorf("KUMA_API_KEY_PATH: %w", err)
 	}
 	return report, err
 }
