@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -215,6 +216,61 @@ func TestRulesReadWhatExists(t *testing.T) {
 					t.Errorf("%s%s: docs/metrics.md has no %s", r.Alert, r.Record, name)
 				}
 			}
+		}
+	}
+}
+
+// TestBucketsAreNamedAsStored: a bucket of 30 is stored as le="30.0" or le="30", by the format of the scrape. A rule
+// holds for both, and tests type what Prometheus stores of our processes.
+func TestBucketsAreNamedAsStored(t *testing.T) {
+	t.Parallel()
+	matcher := regexp.MustCompile(`\ble(=~?|!=|!~)"([^"]*)"`)
+	read := 0
+	for _, g := range append(readGroups(t, "recording.yml"), readGroups(t, "alerts.yml")...) {
+		for _, r := range g.Rules {
+			for _, m := range matcher.FindAllStringSubmatch(r.Expr, -1) {
+				read++
+				if !readsBucket(m[1], m[2]) {
+					t.Errorf("%s%s: %s misses buckets by the format of the scrape: write le=~\"30(\\\\.0)?\"", r.Alert, r.Record, m[0])
+				}
+			}
+		}
+	}
+	if read == 0 {
+		t.Error("no rule reads a bucket")
+	}
+	files, err := filepath.Glob("tests/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := regexp.MustCompile(`\ble="\d+"`).Find(text); m != nil {
+			t.Errorf("%s: %s is stored with .0 behind it", file, m)
+		}
+	}
+}
+
+// readsBucket tells whether a matcher of le finds its bucket however the scrape wrote it.
+func readsBucket(op, value string) bool {
+	number := regexp.MustCompile(`^[0-9]+(?:\.[0-9]*[1-9])?`).FindString(value)
+	if op == "=" {
+		return number == value && strings.Contains(number, ".")
+	}
+	pattern, err := regexp.Compile("^(?:" + strings.ReplaceAll(value, `\\`, `\`) + ")$")
+	return op == "=~" && err == nil && pattern.MatchString(number) && (strings.Contains(number, ".") || pattern.MatchString(number+".0"))
+}
+
+func TestReadsBucket(t *testing.T) {
+	t.Parallel()
+	for matcher, want := range map[[2]string]bool{
+		{"=", "0.1"}: true, {"=", "30"}: false, {"=", "30.0"}: false, {"=~", `30(\\.0)?`}: true, {"=~", "30"}: false, {"=~", "30.0"}: false, {"!=", "0.1"}: false,
+	} {
+		if got := readsBucket(matcher[0], matcher[1]); got != want {
+			t.Errorf("le%s%q: %v, want %v", matcher[0], matcher[1], got, want)
 		}
 	}
 }
