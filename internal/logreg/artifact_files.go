@@ -150,7 +150,12 @@ func replace(from, to string) error {
 		return err
 	}
 	if err := os.Rename(from, to); err != nil {
-		return errors.Join(err, os.Rename(old, to))
+		back := os.Rename(old, to)
+		if !errors.Is(back, fs.ErrExist) {
+			return errors.Join(err, back)
+		}
+		// Another save was faster, and has replaced the old one as well.
+		return errors.Join(err, os.RemoveAll(old))
 	}
 	return os.RemoveAll(old)
 }
