@@ -19,6 +19,8 @@ const (
 	// abandoned is the age at which a temporary folder of a save is taken for one that a crash
 	// left behind.
 	abandoned = time.Hour
+	// attempts is how often a save tries again when others replace the same folder at the same time.
+	attempts = 100
 )
 
 // reference is the file with the window.
@@ -60,11 +62,17 @@ func saveFiles(dir string, files map[string][]byte) error {
 	if err := writeFiles(temporary, files); err != nil {
 		return err
 	}
-	// Someone who saved the same at the same time may have been faster.
-	if err := replace(temporary, dir); err != nil && !holds(dir, files) {
-		return err
+	for range attempts {
+		err = replace(temporary, dir)
+		// Someone who saved the same at the same time may have been faster.
+		if err == nil || holds(dir, files) {
+			return syncPath(parent)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
 	}
-	return syncPath(parent)
+	return err
 }
 
 // files are the contents of the artifact's folder by name.
