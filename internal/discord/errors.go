@@ -6,6 +6,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"iacontinu/internal/redact"
 )
 
 // Error is a message that was not sent.
@@ -56,6 +58,7 @@ func (c *Client) networkError(err error) *Error {
 // redactor hides the URL and each part of it that lets one write: the path, the id and the token, as
 // given and as encoded.
 func redactor(u *url.URL, raw string) *strings.Replacer {
+	// The longest first: of two that begin at the same place the earlier is hidden.
 	parts := []string{raw, u.String(), u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery}
 	if dir, token := path.Split(strings.TrimSuffix(u.EscapedPath(), "/")); token != "" {
 		parts = append(parts, token, path.Base(u.Path), path.Base(dir))
@@ -64,11 +67,5 @@ func redactor(u *url.URL, raw string) *strings.Replacer {
 		password, _ := u.User.Password()
 		parts = append(parts, u.User.String(), password)
 	}
-	var pairs []string
-	for _, p := range parts { // longest first: Replacer prefers earlier pairs at the same position
-		if len(p) > 2 {
-			pairs = append(pairs, p, "[redacted]")
-		}
-	}
-	return strings.NewReplacer(pairs...)
+	return redact.Secrets(parts...)
 }

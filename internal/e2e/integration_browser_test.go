@@ -166,21 +166,6 @@ func (b *browser) shot(name string) {
 	}
 }
 
-// within asks again until the answer is yes, for so long.
-func within(patience time.Duration, yes func() bool) bool {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	timeout := time.After(patience)
-	for !yes() {
-		select {
-		case <-tick.C:
-		case <-timeout:
-			return false
-		}
-	}
-	return true
-}
-
 // watch fails the test for what a page complains of, and for what it asks of others than its own server.
 func (b *browser) watch(origin string) {
 	b.t.Helper()

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"iacontinu/docs"
-	"iacontinu/internal/api"
 )
 
 // TestMetricsKeepTheirNames holds the names that dashboards of the earlier system use, and every process
@@ -236,19 +235,6 @@ func TestProfilesOnTheAdminPort(t *testing.T) {
 		}
 		p.stop(t)
 	}
-}
-
-func tokenOf(t *testing.T, url, username, password string) string {
-	t.Helper()
-	anonymous, err := api.New(url, api.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer, err := anonymous.Login(t.Context(), username, password)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer.AccessToken
 }
 
 // fromElsewhere asks as a proxy on this machine does for somebody on another.

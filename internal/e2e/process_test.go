@@ -227,6 +227,16 @@ func (f *folder) must(t *testing.T, env []string, args ...string) string {
 // login returns a client that acts as one of the demo users.
 func login(t *testing.T, url, username, password string) *api.Client {
 	t.Helper()
+	token := tokenOf(t, url, username, password)
+	client, err := api.New(url, api.Options{Token: func(context.Context) (string, error) { return token, nil }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}
+
+func tokenOf(t *testing.T, url, username, password string) string {
+	t.Helper()
 	anonymous, err := api.New(url, api.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -235,11 +245,7 @@ func login(t *testing.T, url, username, password string) *api.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := api.New(url, api.Options{Token: func(context.Context) (string, error) { return answer.AccessToken, nil }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
+	return answer.AccessToken
 }
 
 // ready waits until a model serves.
@@ -258,6 +264,13 @@ func ready(t *testing.T, url string) {
 // eventually asks again until the answer is yes.
 func eventually(t *testing.T, what string, yes func() bool) {
 	t.Helper()
+	if !within(patience, yes) {
+		t.Fatalf("not within %s: %s", patience, what)
+	}
+}
+
+// within asks again until the answer is yes, for so long.
+func within(patience time.Duration, yes func() bool) bool {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	timeout := time.After(patience)
@@ -265,7 +278,8 @@ func eventually(t *testing.T, what string, yes func() bool) {
 		select {
 		case <-tick.C:
 		case <-timeout:
-			t.Fatalf("not within %s: %s", patience, what)
+			return false
 		}
 	}
+	return true
 }

@@ -185,15 +185,7 @@ func TestMLflowAwayCostsNothingAndIsToldLater(t *testing.T) {
 // TestAnEmptiedMLflowIsFilledAgain at the next start; where it must not be, the log tells.
 func TestAnEmptiedMLflowIsFilledAgain(t *testing.T) {
 	t.Parallel()
-	mlflow := newTrackingServer(t)
-	f := newFolder(t, "MLFLOW_TRACKING_URI="+mlflow.url)
-	p := startUp(t, f)
-	ready(t, p.url)
-	admin := login(t, p.url, "admin", "admin123")
-	first := serving(t, admin)
-	want := map[string]string{"champion": retrained(t, admin, 2), "previous": first}
-	mlflow.waitFor(t, want)
-	p.stop(t)
+	mlflow, f, want := twoVersionsTold(t)
 
 	before := mlflow.Runs()
 	mlflow.Empty()
@@ -209,6 +201,21 @@ func TestAnEmptiedMLflowIsFilledAgain(t *testing.T) {
 	sameRuns(t, before, mlflow.Runs())
 }
 
+// twoVersionsTold runs a platform until MLflow has two versions of it, and stops it. want are the aliases then.
+func twoVersionsTold(t *testing.T) (mlflow *trackingServer, f *folder, want map[string]string) {
+	t.Helper()
+	mlflow = newTrackingServer(t)
+	f = newFolder(t, "MLFLOW_TRACKING_URI="+mlflow.url)
+	p := startUp(t, f)
+	ready(t, p.url)
+	admin := login(t, p.url, "admin", "admin123")
+	first := serving(t, admin)
+	want = map[string]string{"champion": retrained(t, admin, 2), "previous": first}
+	mlflow.waitFor(t, want)
+	p.stop(t)
+	return mlflow, f, want
+}
+
 // sameRuns compares runs by all that a server does not give them.
 func sameRuns(t *testing.T, before, after []mlflowtest.Run) {
 	t.Helper()
@@ -222,15 +229,7 @@ func sameRuns(t *testing.T, before, after []mlflowtest.Run) {
 // that was deleted while its runs and models stayed.
 func TestWhatIsChangedByHandInMLflowIsMended(t *testing.T) {
 	t.Parallel()
-	mlflow := newTrackingServer(t)
-	f := newFolder(t, "MLFLOW_TRACKING_URI="+mlflow.url)
-	p := startUp(t, f)
-	ready(t, p.url)
-	admin := login(t, p.url, "admin", "admin123")
-	first := serving(t, admin)
-	want := map[string]string{"champion": retrained(t, admin, 2), "previous": first}
-	mlflow.waitFor(t, want)
-	p.stop(t)
+	mlflow, f, want := twoVersionsTold(t)
 	runs, models := mlflow.Runs(), mlflow.Models()
 	for what, change := range map[string]func(){
 		"aliases": func() {
