@@ -61,6 +61,8 @@ CREATE TABLE drift_detections (
     drift BOOLEAN NOT NULL DEFAULT 1
 );
 
+CREATE INDEX drift_detections_seen ON drift_detections (id) WHERE drift = 1;
+
 CREATE UNIQUE INDEX drift_detections_slot ON drift_detections (slot) WHERE slot IS NOT NULL;
 
 CREATE TABLE installation (

@@ -37,6 +37,7 @@ const (
 	PathTrainings   = "/training/history"
 	PathDrift       = "/drift/history"
 	PathSystemLogs  = "/logs/system"
+	PathEvents      = "/events"
 )
 
 // JobPath is where the job with this id is looked up.

@@ -37,6 +37,7 @@ type world struct {
 	checks      map[string]api.Check
 	reports     []ml.DriftReport
 	trained     []ml.TrainingRecord
+	happened    []ml.Happening // newest first
 	statsFor    int64
 	fail        error // of whatever is asked for next to tokens
 	auditFail   error
@@ -321,6 +322,16 @@ func (w *world) TrainingHistory(_ context.Context, limit int) ([]ml.TrainingReco
 
 func (w *world) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, int64, error) {
 	return w.reports[:min(limit, len(w.reports))], int64(len(w.reports)), nil
+}
+
+func (w *world) Timeline(_ context.Context, from, to time.Time, kinds []ml.HappeningKind, limit int) ([]ml.Happening, bool, error) {
+	var out []ml.Happening
+	for _, h := range w.happened {
+		if !h.At.Before(from) && !h.At.After(to) && (len(kinds) == 0 || slices.Contains(kinds, h.Kind)) {
+			out = append(out, h)
+		}
+	}
+	return out[:min(limit, len(out))], len(out) > limit, w.fail
 }
 
 func (w *world) Audit(_ context.Context, e ml.AuditEntry) error {

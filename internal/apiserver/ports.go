@@ -3,6 +3,7 @@ package apiserver
 import (
 	"context"
 	"io"
+	"time"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
@@ -116,6 +117,8 @@ type records interface {
 	Stats(ctx context.Context, userID int64) (ml.PredictionStats, error)                            // user 0: all
 	TrainingHistory(ctx context.Context, limit int) ([]ml.TrainingRecord, int64, error)
 	DriftHistory(ctx context.Context, limit int) ([]ml.DriftReport, int64, error)
+	// Timeline reads the newest happenings of a time, of these kinds or all, and says whether there are more.
+	Timeline(ctx context.Context, from, to time.Time, kinds []ml.HappeningKind, limit int) ([]ml.Happening, bool, error)
 }
 
 // auditor keeps who did what.

@@ -54,6 +54,7 @@ var routeTable = []tableRoute{
 	{"GET", "/training/history", signedIn, "", "", 0},
 	{"GET", "/drift/history", signedIn, "", "", 0},
 	{"GET", "/logs/system", adminOnly, "", "", 0},
+	{"GET", "/events", signedIn, "", "", 0},
 	{"POST", "/auth/logout", signedIn, "", "", 204}, // last: it takes the token away
 }
 
