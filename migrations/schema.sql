@@ -95,6 +95,8 @@ CREATE TABLE model_training_logs (
 
 CREATE INDEX model_training_logs_verdict ON model_training_logs (verdict);
 
+CREATE INDEX model_training_logs_version ON model_training_logs (model_version);
+
 CREATE TABLE models (
     id INTEGER PRIMARY KEY,
     version TEXT NOT NULL UNIQUE,

@@ -66,12 +66,12 @@ func (c *Client) Register(ctx context.Context, r RegisterRequest) (User, error) 
 
 // Predict classifies one row of features in the order of the model's schema.
 func (c *Client) Predict(ctx context.Context, features []float64) (PredictResponse, error) {
-	return post[PredictResponse](ctx, c, PathPredict, PredictRequest{features})
+	return post[PredictResponse](ctx, c, PathPredict, PredictRequest{Features: features})
 }
 
 // PredictByName classifies one row of features by name.
 func (c *Client) PredictByName(ctx context.Context, features map[string]float64) (PredictResponse, error) {
-	return post[PredictResponse](ctx, c, PathPredict, PredictRequest{features})
+	return post[PredictResponse](ctx, c, PathPredict, PredictRequest{Features: features})
 }
 
 // PredictBatch classifies up to [MaxBatch] rows; all are logged, or none.

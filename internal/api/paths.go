@@ -38,6 +38,7 @@ const (
 	PathDrift       = "/drift/history"
 	PathSystemLogs  = "/logs/system"
 	PathEvents      = "/events"
+	PathModel       = "/models/{version}"
 )
 
 // JobPath is where the job with this id is looked up.
@@ -48,3 +49,6 @@ func DatasetPath(id int64) string { return "/datasets/" + strconv.FormatInt(id, 
 
 // ActivatePath is where the named version is activated.
 func ActivatePath(version string) string { return "/models/" + url.PathEscape(version) + "/activate" }
+
+// ModelPath is where the named version is described.
+func ModelPath(version string) string { return "/models/" + url.PathEscape(version) }

@@ -9,6 +9,8 @@ const MaxBatch = 10_000
 // object by name.
 type PredictRequest struct {
 	Features any `json:"features"`
+	// Explain asks how the answer came about.
+	Explain bool `json:"explain,omitempty"`
 }
 
 // BatchRequest asks for up to [MaxBatch] predictions, logged in one transaction. Each instance is a
@@ -25,6 +27,8 @@ type PredictResponse struct {
 	Confidence   float64   `json:"confidence" doc:"Probability of the predicted class, 0.5 to 1"`
 	Timestamp    time.Time `json:"timestamp"`
 	PredictionID string    `json:"prediction_id" doc:"Names this prediction in the log"`
+
+	Explanation *Explanation `json:"explanation,omitempty" doc:"If the request has explain: true"`
 }
 
 // BatchResponse holds one prediction for each instance, in their order.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"iacontinu/internal/api"
+	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 )
 
@@ -37,7 +38,10 @@ type world struct {
 	checks      map[string]api.Check
 	reports     []ml.DriftReport
 	trained     []ml.TrainingRecord
-	happened    []ml.Happening // newest first
+	champion    string
+	artifact    *logreg.Artifact // nil: damaged
+	window      [][]float64      // nil: none
+	happened    []ml.Happening   // newest first
 	statsFor    int64
 	fail        error // of whatever is asked for next to tokens
 	auditFail   error
@@ -90,6 +94,29 @@ func (w *world) PredictBatch(_ context.Context, req ml.PredictionRequest, rows [
 	}
 	w.logged = append(w.logged, out...)
 	return out, nil
+}
+
+func (w *world) PredictExplained(ctx context.Context, req ml.PredictionRequest, features []float64) (ml.Prediction, ml.Explanation, error) {
+	p, err := w.Predict(ctx, req, features)
+	why := ml.Explanation{Intercept: 0.5, LogOdds: 0.5}
+	for _, v := range features {
+		why.Contributions, why.LogOdds = append(why.Contributions, 2*v), why.LogOdds+2*v
+	}
+	return p, why, err
+}
+
+func (w *world) Artifact(context.Context, ml.Version) (*logreg.Artifact, error) {
+	if w.artifact == nil {
+		return nil, logreg.ErrArtifact
+	}
+	return w.artifact, nil
+}
+
+func (w *world) Reference(context.Context, string) ([][]float64, error) {
+	if w.window == nil {
+		return nil, ml.Errorf(ml.CodeNotFound, "no window")
+	}
+	return w.window, nil
 }
 
 func (w *world) WaitFor(ctx context.Context, version string) error {
@@ -318,6 +345,15 @@ func (w *world) Stats(_ context.Context, user int64) (ml.PredictionStats, error)
 
 func (w *world) TrainingHistory(_ context.Context, limit int) ([]ml.TrainingRecord, int64, error) {
 	return w.trained[:min(limit, len(w.trained))], int64(len(w.trained)), nil
+}
+
+func (w *world) Training(_ context.Context, version string) (ml.TrainingRecord, string, error) {
+	for _, r := range w.trained {
+		if r.Version == version {
+			return r, w.champion, nil
+		}
+	}
+	return ml.TrainingRecord{}, "", ml.Errorf(ml.CodeNotFound, "no training of %s is known", version)
 }
 
 func (w *world) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, int64, error) {

@@ -80,13 +80,17 @@ func (s *Server) trainings(ctx context.Context, in *newest) (*with[api.TrainingH
 	}
 	out := api.TrainingHistory{Trainings: make([]api.Training, len(rows)), Total: total}
 	for i, r := range rows {
-		out.Trainings[i] = api.Training{
-			ID: r.ID, ModelVersion: r.Version, TriggerReason: r.Reason, TrainingSamples: r.TrainingSamples,
-			AccuracyBefore: r.AccuracyBefore, AccuracyAfter: r.AccuracyAfter, TrainingDurationSeconds: r.Duration.Seconds(),
-			MLflowRunID: unlessZero(r.MLflowRunID), CreatedAt: stamp(r.CreatedAt), Verdict: string(r.Verdict), Details: r.Details, JobID: r.JobID,
-		}
+		out.Trainings[i] = trainingOf(r)
 	}
 	return &with[api.TrainingHistory]{out}, nil
+}
+
+func trainingOf(r ml.TrainingRecord) api.Training {
+	return api.Training{
+		ID: r.ID, ModelVersion: r.Version, TriggerReason: r.Reason, TrainingSamples: r.TrainingSamples,
+		AccuracyBefore: r.AccuracyBefore, AccuracyAfter: r.AccuracyAfter, TrainingDurationSeconds: r.Duration.Seconds(),
+		MLflowRunID: unlessZero(r.MLflowRunID), CreatedAt: stamp(r.CreatedAt), Verdict: string(r.Verdict), Details: r.Details, JobID: r.JobID,
+	}
 }
 
 func (s *Server) drift(ctx context.Context, in *newest) (*with[api.DriftHistory], error) {

@@ -19,7 +19,9 @@ func (s *Server) describePlain() {
 
 	predict := s.op(post, api.PathPredict, signedIn, "predictions", "predict", "Classify one row", 408, 413, 422, 429, 503, 507)
 	predict.Description = "Answered when the prediction is in the log."
-	predict.RequestBody = jsonRequest(object("features", features))
+	asked := object("features", features)
+	asked.Properties["explain"] = &huma.Schema{Type: huma.TypeBoolean, Description: "Say how the answer came about"}
+	predict.RequestBody = jsonRequest(asked)
 	predict.Responses["200"] = s.response("The prediction", api.PredictResponse{})
 	s.describe(predict)
 

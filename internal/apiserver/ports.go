@@ -14,6 +14,8 @@ type predictor interface {
 	Current() (v ml.Version, ok bool)
 	// Predict returns when the prediction's row is committed.
 	Predict(ctx context.Context, req ml.PredictionRequest, features []float64) (ml.Prediction, error)
+	// PredictExplained is Predict with how the answer came about.
+	PredictExplained(ctx context.Context, req ml.PredictionRequest, features []float64) (ml.Prediction, ml.Explanation, error)
 	// PredictBatch commits all rows in one transaction.
 	PredictBatch(ctx context.Context, req ml.PredictionRequest, rows [][]float64) ([]ml.Prediction, error)
 }
@@ -116,6 +118,9 @@ type records interface {
 	Predictions(ctx context.Context, userID int64, limit int) ([]ml.LoggedPrediction, int64, error) // user 0: all
 	Stats(ctx context.Context, userID int64) (ml.PredictionStats, error)                            // user 0: all
 	TrainingHistory(ctx context.Context, limit int) ([]ml.TrainingRecord, int64, error)
+	// Training reads how a version was made, with the version that it was compared with, empty if none
+	// served; ml.CodeNotFound if nothing is known.
+	Training(ctx context.Context, version string) (r ml.TrainingRecord, champion string, err error)
 	DriftHistory(ctx context.Context, limit int) ([]ml.DriftReport, int64, error)
 	// Timeline reads the newest happenings of a time, of these kinds or all, and says whether there are more.
 	Timeline(ctx context.Context, from, to time.Time, kinds []ml.HappeningKind, limit int) ([]ml.Happening, bool, error)

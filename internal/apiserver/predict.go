@@ -45,11 +45,17 @@ func (s *Server) handlePredict(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	if ws.features, err = s.predictRow(r.Context(), ws.body, v.Schema, ws.features); err != nil {
+	var explain bool
+	if ws.features, explain, err = s.predictRow(r.Context(), ws.body, v.Schema, ws.features); err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	p, err := s.opt.Predictor.Predict(r.Context(), ml.PredictionRequest{Who: x.who, Schema: v.Schema, Started: x.started}, ws.features)
+	req := ml.PredictionRequest{Who: x.who, Schema: v.Schema, Started: x.started}
+	if explain {
+		s.answerExplained(w, r, req, ws.features)
+		return
+	}
+	p, err := s.opt.Predictor.Predict(r.Context(), req, ws.features)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -57,6 +63,18 @@ func (s *Server) handlePredict(w http.ResponseWriter, r *http.Request) {
 	ws.answer = appendPrediction(ws.answer[:0], &p)
 	w.Header()["Content-Type"] = jsonContent
 	_, _ = w.Write(ws.answer) // an error says that the client has gone
+}
+
+// answerExplained answers POST /predict of those who ask for the reasons too.
+func (s *Server) answerExplained(w http.ResponseWriter, r *http.Request, req ml.PredictionRequest, features []float64) {
+	p, why, err := s.opt.Predictor.PredictExplained(r.Context(), req, features)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	out := predictionOf(p)
+	out.Explanation = s.explanationOf(r.Context(), p, req.Schema, why)
+	s.writeJSON(w, r, http.StatusOK, jsonContent[0], out)
 }
 
 // jsonContent is the content type of all answers of /predict; shared, so that none is allocated.
@@ -111,10 +129,10 @@ func (s *Server) handlePredictBatch(w http.ResponseWriter, r *http.Request) {
 }
 
 // predictRow is parsePredict in turn.
-func (s *Server) predictRow(ctx context.Context, body []byte, schema ml.Schema, dst []float64) ([]float64, error) {
+func (s *Server) predictRow(ctx context.Context, body []byte, schema ml.Schema, dst []float64) (row []float64, explain bool, err error) {
 	done, err := s.decodeTurn(ctx, len(body))
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer done()
 	return parsePredict(body, schema, dst)

@@ -17,25 +17,28 @@ import (
 )
 
 // parsePredict reads {"features":[...]} or {"features":{"name":...}} into dst, in the order of the
-// schema. Nearly every body is the plain form that parsePlain takes in one pass; any other goes
+// schema, and whether "explain" is true beside it. Nearly every body is the plain form that parsePlain takes in one pass; any other goes
 // through encoding/json, which also words the errors.
-func parsePredict(body []byte, schema ml.Schema, dst []float64) ([]float64, error) {
+func parsePredict(body []byte, schema ml.Schema, dst []float64) (row []float64, explain bool, err error) {
 	if row, ok := parsePlain(body, dst[:0]); ok && len(row) == len(schema.Features) {
-		return row, nil
+		return row, false, nil
 	}
 	var fields map[string]json.RawMessage
 	if err := decodeJSON(body, &fields); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	raw, ok := fields["features"]
 	if !ok {
-		return nil, invalidBody(ml.FieldError{Location: "body.features", Message: "is required: a list of numbers, or an object of numbers by feature name"})
+		return nil, false, invalidBody(ml.FieldError{Location: "body.features", Message: "is required: a list of numbers, or an object of numbers by feature name"})
 	}
 	row, problems := parseRow(raw, schema, "body.features")
-	if problems != nil {
-		return nil, invalidBody(problems...)
+	if asked, ok := fields["explain"]; ok && json.Unmarshal(asked, &explain) != nil {
+		problems = append(problems, ml.FieldError{Location: "body.explain", Message: "must be true or false", Value: excerpt(asked)})
 	}
-	return row, nil
+	if problems != nil {
+		return nil, false, invalidBody(problems...)
+	}
+	return row, explain, nil
 }
 
 // parsePlain takes exactly one object with the one key "features" and a list of JSON numbers. It

@@ -33,7 +33,7 @@ func TestParsePredict(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			got, err := parsePredict([]byte(tt.body), schema, nil)
+			got, _, err := parsePredict([]byte(tt.body), schema, nil)
 			if err != nil || !slices.Equal(got, tt.want) {
 				t.Fatalf("parsePredict(%s) = %v, %v; want %v", tt.body, got, err, tt.want)
 			}
@@ -71,7 +71,7 @@ func TestParsePredictNamesWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			_, err := parsePredict([]byte(tt.body), schema, nil)
+			_, _, err := parsePredict([]byte(tt.body), schema, nil)
 			var problem *ml.Error
 			if !errors.As(err, &problem) || problem.Code != ml.CodeInvalid {
 				t.Fatalf("parsePredict(%s): error %v, want one with code invalid", tt.body, err)
@@ -91,7 +91,7 @@ func TestParsePredictBoundsItsAnswer(t *testing.T) {
 	t.Parallel()
 	body := `{"features":[` + strings.Repeat(`"x",`, 10_000) + `"x"]}`
 	for count, want := range map[int]int{10_001: maxProblems, 2: 1} { // of features
-		_, err := parsePredict([]byte(body), ml.Schema{Features: make([]string, count)}, nil)
+		_, _, err := parsePredict([]byte(body), ml.Schema{Features: make([]string, count)}, nil)
 		if n := len(problemsOf(err)); n != want {
 			t.Errorf("10,001 wrong values for %d features: %d problems named, want %d", count, n, want)
 		}
@@ -116,7 +116,7 @@ func TestParsePredictOfUnknownNames(t *testing.T) {
 	few.Features = schema.Features[:1]
 	parse := func(schema ml.Schema) (took time.Duration, one, many error) {
 		began := time.Now()
-		_, one = parsePredict([]byte(`{"features":`+row+`}`), schema, nil)
+		_, _, one = parsePredict([]byte(`{"features":`+row+`}`), schema, nil)
 		_, many = parseBatch([]byte(`{"instances":[[],`+row+`]}`), schema)
 		return time.Since(began), one, many
 	}
@@ -139,7 +139,7 @@ func TestParsePredictOfUnknownNames(t *testing.T) {
 			t.Errorf("%d bytes, the last %q; want %q", size, last, want)
 		}
 	}
-	_, err := parsePredict([]byte(`{"features":{"`+long+`":0}}`), schema, nil)
+	_, _, err := parsePredict([]byte(`{"features":{"`+long+`":0}}`), schema, nil)
 	if err == nil || len(problemsOf(err)[0].Message) > 200 {
 		t.Errorf("a name of %d bytes is repeated whole", len(long))
 	}
@@ -187,7 +187,7 @@ func BenchmarkParsePredict(b *testing.B) {
 			b.ReportAllocs()
 			row := make([]float64, 0, 2)
 			for b.Loop() {
-				if _, err := parsePredict([]byte(body), schema, row); err != nil {
+				if _, _, err := parsePredict([]byte(body), schema, row); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -59,6 +59,7 @@ func (s *Server) routes() {
 	add(s, s.op(get, api.PathJob, signedIn, "models", "job", "Where a job stands; for its asker and administrators", 404), s.job)
 	add(s, s.op(get, api.PathModelInfo, open, "models", "model-info", "The model that serves"), s.modelInfo)
 	add(s, s.op(get, api.PathModels, signedIn, "models", "models", "The newest versions"), s.models)
+	add(s, s.op(get, api.PathModel, signedIn, "models", "model", "A version with all that is known of it", 404), s.model)
 	add(s, s.op(post, api.PathActivate, adminOnly, "models", "activate", "Serve a version", 404, 409, 422), s.activate)
 	add(s, s.op(post, api.PathRollback, adminOnly, "models", "rollback", "Serve the version before the active one", 409, 422), s.rollback)
 	add(s, s.op(get, api.PathTrainings, signedIn, "models", "trainings", "The newest retrainings"), s.trainings)

@@ -49,6 +49,7 @@ var routeTable = []tableRoute{
 	{"POST", "/retrain/conditional", signedIn, "", `{}`, 0},
 	{"GET", "/jobs/{id}", signedIn, "/jobs/5", "", 0},
 	{"GET", "/models", signedIn, "", "", 0},
+	{"GET", "/models/{version}", signedIn, "/models/v1", "", 0},
 	{"POST", "/models/{version}/activate", adminOnly, "/models/v1/activate", "", 0},
 	{"POST", "/models/rollback", adminOnly, "", "", 0},
 	{"GET", "/training/history", signedIn, "", "", 0},

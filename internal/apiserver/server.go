@@ -34,6 +34,7 @@ type Options struct {
 	Accounts  accounts
 	Users     users
 	Versions  versions
+	Artifacts artifacts
 	Activator activator
 	Catalogue catalogue
 	Datasets  datasets
@@ -47,6 +48,8 @@ type Options struct {
 	// Who asks within a second is told the same. A check named "database" that is down makes /health answer
 	// 503, one that warns makes it say that the API is degraded; no other does.
 	Checks func(context.Context) map[string]api.Check
+	// MLflowURL is where people look at MLflow, without a slash at its end; empty: nowhere.
+	MLflowURL string
 
 	// RetrainPatience is how long POST /retrain waits before it answers 202: 60 s.
 	RetrainPatience time.Duration
@@ -95,7 +98,7 @@ func (o Options) validate() error {
 	for name, missing := range map[string]bool{
 		"Predictor": o.Predictor == nil, "Follower": o.Follower == nil, "Tokens": o.Tokens == nil,
 		"Accounts": o.Accounts == nil, "Users": o.Users == nil, "Versions": o.Versions == nil,
-		"Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
+		"Artifacts": o.Artifacts == nil, "Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
 		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil,
 		"Auditor": o.Auditor == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
 	} {
@@ -147,6 +150,7 @@ type Server struct {
 	large    *places
 	decoding chan struct{} // full when as many large bodies are decoded as may be
 	watches  *watches
+	seen     *seenWindows
 	// of lines of the log
 	refusals, strangers *sampler
 	lastChecks          sharedChecks
@@ -171,6 +175,7 @@ func New(o Options) (*Server, error) {
 		large: newPlaces(maxLarge, callerLarge), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	s.watches = newWatches(s.follow)
+	s.seen = s.newSeen()
 	s.routing.New = func() any { return chi.NewRouteContext() }
 	var err error
 	if s.metrics, err = newMetrics(o.Registerer); err != nil {

@@ -40,3 +40,11 @@ type PredictionStats struct {
 	AverageConfidence   float64
 	AverageResponseTime time.Duration
 }
+
+// Explanation says how a prediction came about: the log odds of class 1 are the intercept and the
+// contributions of all features together.
+type Explanation struct {
+	Intercept     float64
+	Contributions []float64 // coefficient times value, in the order of the schema
+	LogOdds       float64
+}

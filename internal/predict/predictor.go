@@ -84,9 +84,31 @@ func (p *Predictor) Predict(ctx context.Context, req ml.PredictionRequest, featu
 	if err != nil {
 		return ml.Prediction{}, err
 	}
+	return p.answer(ctx, s, &req, features)
+}
+
+// PredictExplained is Predict with how the answer came about.
+func (p *Predictor) PredictExplained(ctx context.Context, req ml.PredictionRequest, features []float64) (ml.Prediction, ml.Explanation, error) {
+	s, err := p.serving(&req)
+	if err != nil {
+		return ml.Prediction{}, ml.Explanation{}, err
+	}
+	out, err := p.answer(ctx, s, &req, features)
+	if err != nil {
+		return ml.Prediction{}, ml.Explanation{}, err
+	}
+	why := ml.Explanation{Intercept: s.model.Intercept, Contributions: make([]float64, len(features)), LogOdds: s.model.Score(features)}
+	for j, c := range s.model.Coef {
+		why.Contributions[j] = c * features[j]
+	}
+	return out, why, nil
+}
+
+// answer scores a row and returns when it is logged.
+func (p *Predictor) answer(ctx context.Context, s *served, req *ml.PredictionRequest, features []float64) (ml.Prediction, error) {
 	ctx, span := tracing.Start(ctx, spanName)
-	out := p.score(s, &req, features)
-	err = p.log.Log(ctx, &out)
+	out := p.score(s, req, features)
+	err := p.log.Log(ctx, &out)
 	endSpan(span, s, 1, err)
 	if err != nil {
 		return ml.Prediction{}, fmt.Errorf("predict: log prediction: %w", err)

@@ -221,3 +221,22 @@ type discard struct{}
 
 func (discard) Log(context.Context, *ml.Prediction) error       { return nil }
 func (discard) LogBatch(context.Context, []ml.Prediction) error { return nil }
+
+// Intercept and contributions add up to the log odds, which give the confidence.
+func TestPredictExplains(t *testing.T) {
+	t.Parallel()
+	log := &memoryLog{}
+	p, _ := newPredictor(t, log)
+	p.swap(version("v1", "a", "b"), logreg.Model{Coef: []float64{2, -0.5}, Intercept: 0.25})
+	got, why, err := p.PredictExplained(t.Context(), request("a", "b"), []float64{1, 3})
+	if err != nil || !slices.Equal(why.Contributions, []float64{2, -1.5}) || why.Intercept != 0.25 || why.LogOdds != 0.75 {
+		t.Errorf("%+v, %v", why, err)
+	}
+	if want := 1 / (1 + math.Exp(-0.75)); math.Abs(got.Confidence-want) > 1e-12 || got.Label != 1 || len(log.rows) != 1 {
+		t.Errorf("%+v with %d rows in the log, want the confidence %v and one", got, len(log.rows), want)
+	}
+	log.err = errors.New("disk")
+	if _, _, err := p.PredictExplained(t.Context(), request("a", "b"), []float64{1, 3}); err == nil {
+		t.Error("explained what is not in the log")
+	}
+}

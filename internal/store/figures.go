@@ -125,7 +125,7 @@ func (s *Store) driftToBetter(ctx context.Context) (*time.Duration, error) {
 	var ended, active, checked timestamp
 	err := s.reader.QueryRowContext(ctx, lastDriftTraining).Scan(&job, &version, &ended)
 	if err == nil {
-		err = s.reader.QueryRowContext(ctx, activatedAt, version, fmt.Sprintf("job %d", job)).Scan(&active)
+		err = s.reader.QueryRowContext(ctx, activatedAt, version, jobActor(job)).Scan(&active)
 	}
 	if err == nil {
 		var around int64

@@ -93,8 +93,7 @@ func (s *Store) storeOutcome(tx *gorm.DB, raw *sql.Tx, o ml.RetrainOutcome) erro
 		if err != nil {
 			return err
 		}
-		actor := "job " + strconv.FormatInt(o.Record.JobID, 10)
-		row := activationRow{Version: o.Version.Name, Action: actionActivate, Actor: actor, Previous: top.ID}
+		row := activationRow{Version: o.Version.Name, Action: actionActivate, Actor: jobActor(o.Record.JobID), Previous: top.ID}
 		if _, err := s.activate(tx, raw, row, nil); err != nil {
 			return err
 		}
@@ -114,6 +113,9 @@ func (s *Store) storeOutcome(tx *gorm.DB, raw *sql.Tx, o ml.RetrainOutcome) erro
 		JobID: o.Record.JobID, Step: "activate", Fraction: 1, Result: string(result), UpdatedAt: stamp(s.now()),
 	})
 }
+
+// jobActor is the actor of an activation by a retraining.
+func jobActor(id int64) string { return "job " + strconv.FormatInt(id, 10) }
 
 // stillActive fails if another version is active than the one of that name, empty for none.
 func stillActive(tx *gorm.DB, champion string) error {

@@ -7,6 +7,7 @@ import (
 	"iacontinu/internal/api"
 	"iacontinu/internal/apiserver"
 	"iacontinu/internal/datasets"
+	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/store"
 )
@@ -36,4 +37,25 @@ type records struct{ *store.Store }
 
 func (r records) Predictions(ctx context.Context, userID int64, limit int) ([]ml.LoggedPrediction, int64, error) {
 	return r.History(ctx, store.HistoryFilter{UserID: userID, Limit: limit})
+}
+
+// Training is the store's with the version that was compared with.
+func (r records) Training(ctx context.Context, version string) (ml.TrainingRecord, string, error) {
+	t, err := r.Store.Training(ctx, version)
+	if err != nil {
+		return t, "", err
+	}
+	champion, err := r.Champion(ctx, t)
+	return t, champion, err
+}
+
+// artifacts gives the API what lies in the folders of versions.
+type artifacts struct{ *Platform }
+
+func (a artifacts) Artifact(_ context.Context, v ml.Version) (*logreg.Artifact, error) {
+	return a.loadArtifact(v)
+}
+
+func (a artifacts) Reference(ctx context.Context, version string) ([][]float64, error) {
+	return a.reference(ctx, version)
 }

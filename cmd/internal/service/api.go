@@ -59,6 +59,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		Accounts:   accounts,
 		Users:      p.Store,
 		Versions:   p.Store,
+		Artifacts:  artifacts{p},
 		Activator:  p,
 		Catalogue:  p.Store,
 		Datasets:   uploads{p.Datasets},
