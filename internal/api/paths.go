@@ -38,7 +38,10 @@ const (
 	PathDrift       = "/drift/history"
 	PathSystemLogs  = "/logs/system"
 	PathEvents      = "/events"
-	PathModel       = "/models/{version}"
+
+	PathDriftScores        = "/drift/scores"
+	PathDriftDistributions = "/drift/distributions"
+	PathModel              = "/models/{version}"
 )
 
 // JobPath is where the job with this id is looked up.

@@ -41,6 +41,7 @@ type world struct {
 	champion    string
 	artifact    *logreg.Artifact // nil: damaged
 	window      [][]float64      // nil: none
+	recent      [][]float64      // predictions
 	happened    []ml.Happening   // newest first
 	statsFor    int64
 	fail        error // of whatever is asked for next to tokens
@@ -358,6 +359,32 @@ func (w *world) Training(_ context.Context, version string) (ml.TrainingRecord, 
 
 func (w *world) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, int64, error) {
 	return w.reports[:min(limit, len(w.reports))], int64(len(w.reports)), nil
+}
+
+func (w *world) Checks(_ context.Context, from, to time.Time, most int) ([]ml.DriftReport, int64, error) {
+	var out []ml.DriftReport
+	for _, r := range slices.Backward(w.reports) {
+		if !r.CreatedAt.Before(from) && !r.CreatedAt.After(to) {
+			out = append(out, r)
+		}
+	}
+	return out[:min(most, len(out))], int64(len(out)), w.fail
+}
+
+func (w *world) Check(_ context.Context, id int64) (ml.DriftReport, error) {
+	for _, r := range w.reports {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	if id == 3 {
+		return ml.DriftReport{ID: 3, CreatedAt: testNow}, nil
+	}
+	return ml.DriftReport{}, ml.Errorf(ml.CodeNotFound, "there is no check %d", id)
+}
+
+func (w *world) PredictionsUntil(_ context.Context, _ string, _ time.Time, limit, _ int) ([][]float64, int, error) {
+	return [][]float64{w.recent[0][:limit], w.recent[1][:limit]}, limit, w.fail
 }
 
 func (w *world) Timeline(_ context.Context, from, to time.Time, kinds []ml.HappeningKind, limit int) ([]ml.Happening, bool, error) {

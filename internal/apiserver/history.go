@@ -100,12 +100,16 @@ func (s *Server) drift(ctx context.Context, in *newest) (*with[api.DriftHistory]
 	}
 	out := api.DriftHistory{DriftDetections: make([]api.DriftDetection, len(rows)), Total: total}
 	for i, r := range rows {
-		out.DriftDetections[i] = api.DriftDetection{
-			ID: r.ID, ModelVersion: r.ModelVersion, DetectionMethod: r.Method, TriggerValue: r.TriggerValue, Threshold: r.Threshold,
-			Drift: r.Drift, ActionTaken: string(r.Action), Details: driftDetailsOf(r.Details), CreatedAt: stamp(r.CreatedAt),
-		}
+		out.DriftDetections[i] = detectionOf(r)
 	}
 	return &with[api.DriftHistory]{out}, nil
+}
+
+func detectionOf(r ml.DriftReport) api.DriftDetection {
+	return api.DriftDetection{
+		ID: r.ID, ModelVersion: r.ModelVersion, DetectionMethod: r.Method, TriggerValue: r.TriggerValue, Threshold: r.Threshold,
+		Drift: r.Drift, ActionTaken: string(r.Action), Details: driftDetailsOf(r.Details), CreatedAt: stamp(r.CreatedAt),
+	}
 }
 
 func driftDetailsOf(d ml.CheckDetails) api.DriftDetails {
@@ -114,7 +118,11 @@ func driftDetailsOf(d ml.CheckDetails) api.DriftDetails {
 		AccuracyTrend: trendOf(d.AccuracyTrend), ScoreTrends: trendsOf(d.ScoreTrends), DurationSeconds: d.Duration,
 	}
 	for _, f := range d.Scores {
-		out.Scores = append(out.Scores, api.FeatureScore{Feature: f.Feature, KS: f.KS, PValue: f.PValue, PSI: f.PSI, Drift: f.Drift})
+		out.Scores = append(out.Scores, scoreOf(f))
 	}
 	return out
+}
+
+func scoreOf(f ml.FeatureScore) api.FeatureScore {
+	return api.FeatureScore{Feature: f.Feature, KS: f.KS, PValue: f.PValue, PSI: f.PSI, Drift: f.Drift}
 }

@@ -64,6 +64,8 @@ func (s *Server) routes() {
 	add(s, s.op(post, api.PathRollback, adminOnly, "models", "rollback", "Serve the version before the active one", 409, 422), s.rollback)
 	add(s, s.op(get, api.PathTrainings, signedIn, "models", "trainings", "The newest retrainings"), s.trainings)
 	add(s, s.op(get, api.PathDrift, signedIn, "models", "drift", "The newest periodic checks"), s.drift)
+	add(s, s.op(get, api.PathDriftScores, signedIn, "models", "drift-scores", "The scores of the periodic checks over a span of time"), s.driftScores)
+	add(s, s.op(get, api.PathDriftDistributions, signedIn, "models", "drift-distributions", "What a check compared, by feature", 404), s.driftDistributions)
 
 	s.describePlain()
 }

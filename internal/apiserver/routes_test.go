@@ -54,6 +54,8 @@ var routeTable = []tableRoute{
 	{"POST", "/models/rollback", adminOnly, "", "", 0},
 	{"GET", "/training/history", signedIn, "", "", 0},
 	{"GET", "/drift/history", signedIn, "", "", 0},
+	{"GET", "/drift/scores", signedIn, "", "", 0},
+	{"GET", "/drift/distributions", signedIn, "/drift/distributions?check=3", "", 0},
 	{"GET", "/logs/system", adminOnly, "", "", 0},
 	{"GET", "/events", signedIn, "", "", 0},
 	{"POST", "/auth/logout", signedIn, "", "", 204}, // last: it takes the token away

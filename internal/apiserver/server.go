@@ -41,6 +41,7 @@ type Options struct {
 	Queue     queue
 	Progress  progress
 	Records   records
+	CheckLog  checkLog
 	Auditor   auditor
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
@@ -99,7 +100,7 @@ func (o Options) validate() error {
 		"Predictor": o.Predictor == nil, "Follower": o.Follower == nil, "Tokens": o.Tokens == nil,
 		"Accounts": o.Accounts == nil, "Users": o.Users == nil, "Versions": o.Versions == nil,
 		"Artifacts": o.Artifacts == nil, "Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
-		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil,
+		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil, "CheckLog": o.CheckLog == nil,
 		"Auditor": o.Auditor == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
 	} {
 		if missing {

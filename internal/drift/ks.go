@@ -67,3 +67,10 @@ func gcd(a, b int) int {
 	}
 	return a
 }
+
+// What the platform holds scores against: KSNoticeable is the least distance that matters, whatever its
+// p-value, unless the stability index says so too; Level is that of the test for all features together.
+const (
+	KSNoticeable = 0.1
+	Level        = 0.001
+)

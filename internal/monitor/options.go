@@ -28,7 +28,7 @@ const (
 const (
 	DefaultInterval             = 30 * time.Second
 	DefaultRandomThreshold      = 0.5
-	DefaultStatisticalThreshold = 0.001
+	DefaultStatisticalThreshold = drift.Level
 	DefaultMinRows              = 200
 	DefaultWindow               = 2000
 	DefaultCooldown             = 10 * time.Minute
@@ -39,7 +39,7 @@ const (
 
 	// MinKS and MinPSI are the least effects: of two differences one of them must be reached, however
 	// significant the difference is, for with many rows the smallest becomes significant.
-	MinKS  = 0.1
+	MinKS  = drift.KSNoticeable
 	MinPSI = drift.PSIModerate
 )
 

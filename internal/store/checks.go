@@ -91,20 +91,24 @@ func (s *Store) DriftHistory(ctx context.Context, limit int) ([]ml.DriftReport, 
 	}
 	out := make([]ml.DriftReport, len(rows))
 	for i, r := range rows {
-		out[i] = ml.DriftReport{
-			ID:           r.ID,
-			Slot:         value(r.Slot),
-			ModelVersion: value(r.ModelVersion),
-			Method:       value(r.DetectionMethod),
-			TriggerValue: value(r.TriggerValue),
-			Threshold:    value(r.Threshold),
-			Drift:        r.Drift,
-			Action:       ml.CheckAction(value(r.ActionTaken)),
-			Details:      checkDetails(value(r.Details)),
-			CreatedAt:    r.CreatedAt.Time,
-		}
+		out[i] = r.report()
 	}
 	return out, total, nil
+}
+
+func (r driftRow) report() ml.DriftReport {
+	return ml.DriftReport{
+		ID:           r.ID,
+		Slot:         value(r.Slot),
+		ModelVersion: value(r.ModelVersion),
+		Method:       value(r.DetectionMethod),
+		TriggerValue: value(r.TriggerValue),
+		Threshold:    value(r.Threshold),
+		Drift:        r.Drift,
+		Action:       ml.CheckAction(value(r.ActionTaken)),
+		Details:      checkDetails(value(r.Details)),
+		CreatedAt:    r.CreatedAt.Time,
+	}
 }
 
 // checkDetails reads the details of a check. The earlier system wrote words: they become the note.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -123,8 +124,15 @@ func (s *Store) Stats(ctx context.Context, userID int64) (ml.PredictionStats, er
 func (s *Store) Recent(
 	ctx context.Context, version string, sinceID int64, limit, k int,
 ) (columns [][]float64, n int, err error) {
-	rows, err := s.reader.QueryContext(ctx, "SELECT feature1, feature2, features_more FROM prediction_logs"+
-		" WHERE id > ? AND model_version = ? ORDER BY id DESC LIMIT ?", sinceID, version, limit)
+	return s.window(ctx, version, sinceID, math.MaxInt64, limit, k)
+}
+
+const windowQuery = "SELECT feature1, feature2, features_more FROM prediction_logs" +
+	" WHERE id > ? AND id <= ? AND model_version = ? ORDER BY id DESC LIMIT ?"
+
+// window reads the features of the newest predictions of a version with ids above one and up to another.
+func (s *Store) window(ctx context.Context, version string, above, upTo int64, limit, k int) (columns [][]float64, n int, err error) {
+	rows, err := s.reader.QueryContext(ctx, windowQuery, above, upTo, version, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read recent predictions: %w", coded(err))
 	}

@@ -66,6 +66,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		Queue:      p.Queue,
 		Progress:   p.Store,
 		Records:    records{p.Store},
+		CheckLog:   p.Store,
 		Auditor:    p.Store,
 		Metrics:    promhttp.HandlerFor(p.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Checks:     p.checks(predictor),
