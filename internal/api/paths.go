@@ -30,6 +30,7 @@ const (
 	PathRollback    = "/models/rollback"
 	PathDatasets    = "/datasets"
 	PathDatasetList = "/datasets/list"
+	PathPreview     = "/datasets/preview"
 	PathDataset     = "/datasets/{id}"
 	PathHistory     = "/predictions/history"
 	PathHistoryAll  = "/predictions/history/all"
@@ -47,7 +48,7 @@ const (
 // JobPath is where the job with this id is looked up.
 func JobPath(id int64) string { return "/jobs/" + strconv.FormatInt(id, 10) }
 
-// DatasetPath is where the dataset with this id is deleted.
+// DatasetPath is where the dataset with this id is described and deleted.
 func DatasetPath(id int64) string { return "/datasets/" + strconv.FormatInt(id, 10) }
 
 // ActivatePath is where the named version is activated.

@@ -42,7 +42,10 @@ type world struct {
 	artifact    *logreg.Artifact // nil: damaged
 	window      [][]float64      // nil: none
 	recent      [][]float64      // predictions
-	happened    []ml.Happening   // newest first
+	trainedOn   []string
+	neededBy    string
+	summary     ml.DatasetSummary
+	happened    []ml.Happening // newest first
 	statsFor    int64
 	fail        error // of whatever is asked for next to tokens
 	auditFail   error
@@ -247,6 +250,14 @@ func (w *world) Dataset(_ context.Context, id int64) (ml.Dataset, error) {
 
 func (w *world) ListDatasets(_ context.Context, limit int) ([]ml.Dataset, int64, error) {
 	return w.datasetRows[:min(limit, len(w.datasetRows))], int64(len(w.datasetRows)), w.fail
+}
+
+func (w *world) TrainedOn(context.Context, int64) ([]string, string, error) {
+	return w.trainedOn, w.neededBy, nil
+}
+
+func (w *world) Summary(context.Context, ml.Dataset) (ml.DatasetSummary, error) {
+	return w.summary, w.fail
 }
 
 func (w *world) Generate(_ context.Context, g Generate) (ml.Dataset, error) {

@@ -33,6 +33,7 @@ func (s *Server) describePlain() {
 	s.describe(batch)
 
 	s.describe(s.uploadOp())
+	s.describe(s.previewOp())
 	s.describe(s.textOp(api.PathMetrics, "metrics", "Metrics for Prometheus", "text/plain"))
 	s.describe(s.textOp(api.PathOpenAPI, "openapi", "This document", "application/json"))
 	s.describe(s.textOp(api.PathDocs, "docs", "This document as a page", "text/html"))

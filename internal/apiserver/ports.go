@@ -64,6 +64,9 @@ type activator interface {
 // catalogue reads the ready datasets in the store.
 type catalogue interface {
 	Dataset(ctx context.Context, id int64) (ml.Dataset, error)
+	// TrainedOn names the versions that were trained on a dataset, the newest first, and the active one if
+	// it is among them.
+	TrainedOn(ctx context.Context, id int64) (versions []string, active string, err error)
 	// ListDatasets lists the newest, as many as an answer can hold, and says how many there are.
 	ListDatasets(ctx context.Context, limit int) ([]ml.Dataset, int64, error)
 }
@@ -73,6 +76,8 @@ type datasets interface {
 	Generate(ctx context.Context, g Generate) (ml.Dataset, error)
 	// Import reads file to its end; a dataset is kept whole or not at all.
 	Import(ctx context.Context, file io.Reader, i Import) (ml.Dataset, ImportReport, error)
+	// Summary tells of the rows, with ml.CodeUnprocessed if they can't be read.
+	Summary(ctx context.Context, d ml.Dataset) (ml.DatasetSummary, error)
 	// Delete fails with ml.CodeConflict while the active version needs the dataset.
 	Delete(ctx context.Context, id int64) error
 }

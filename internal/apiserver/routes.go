@@ -51,6 +51,8 @@ func (s *Server) routes() {
 	add(s, s.generateOp(), s.generate)
 	s.handle(post, api.PathDatasets, signedIn, s.upload)
 	add(s, s.op(get, api.PathDatasetList, open, "data", "datasets", "The newest datasets; fewer than asked for if the names of their features take over 2 MiB together"), s.datasetList)
+	add(s, s.op(get, api.PathDataset, signedIn, "data", "dataset", "A dataset with all that is known of it", 404), s.dataset)
+	s.handle(post, api.PathPreview, signedIn, s.handlePreview)
 	add(s, s.op(del, api.PathDataset, adminOnly, "data", "delete-dataset", "Remove a dataset", 404, 409), s.deleteDataset)
 
 	// Models

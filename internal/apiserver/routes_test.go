@@ -44,6 +44,8 @@ var routeTable = []tableRoute{
 	{"GET", "/predictions/stats", signedIn, "", "", 0},
 	{"POST", "/generate", signedIn, "", `{"samples":10}`, 0},
 	{"POST", "/datasets", signedIn, "/datasets?target=y", "a,y\n1,0\n", 201},
+	{"GET", "/datasets/{id}", signedIn, "/datasets/7", "", 0},
+	{"POST", "/datasets/preview", signedIn, "", "a,y\n1,0\n", 0},
 	{"DELETE", "/datasets/{id}", adminOnly, "/datasets/7", "", 204},
 	{"POST", "/retrain", signedIn, "", "", 0},
 	{"POST", "/retrain/conditional", signedIn, "", `{}`, 0},
@@ -77,7 +79,7 @@ func TestAccess(t *testing.T) {
 			status = http.StatusOK
 		}
 		header := []string{}
-		if strings.HasPrefix(path, "/datasets?") {
+		if strings.HasPrefix(rt.body, "a,y\n") {
 			header = []string{"Content-Type: text/csv"}
 		}
 		send := func(token string, more ...string) reply {
@@ -153,7 +155,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"GET", "/predict", "POST"},
 		{"OPTIONS", "/predict", "POST"},
 		{"POST", "/model/info", "GET"},
-		{"PATCH", "/datasets/7", "DELETE"},
+		{"PATCH", "/datasets/7", "GET, DELETE"},
 		{"BREW", "/metrics", "GET"},
 	} {
 		r := b.send(t, tt.method, tt.path, "", "")

@@ -96,6 +96,7 @@ func (o Options) validate() error {
 type Datasets struct {
 	o       Options
 	metrics *metrics
+	summing chan struct{} // full while a summary is made
 }
 
 // New returns the datasets of a folder.
@@ -111,7 +112,7 @@ func New(o Options) (*Datasets, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: register metrics: %w", err)
 	}
-	return &Datasets{o: o, metrics: m}, nil
+	return &Datasets{o: o, metrics: m, summing: make(chan struct{}, 1)}, nil
 }
 
 // Delete removes a dataset, with ml.CodeConflict if the active version needs it and

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	fileSuffix = ".parquet"
-	tempSuffix = ".tmp"
+	fileSuffix    = ".parquet"
+	summarySuffix = ".summary.json"
+	tempSuffix    = ".tmp"
 )
 
 // file is where the rows of a dataset lie.
@@ -23,9 +24,17 @@ func (d *Datasets) file(id int64) string {
 	return filepath.Join(d.o.Dir, strconv.FormatInt(id, 10)+fileSuffix)
 }
 
-// fileID is the dataset whose file has that name.
+// summaryFile is where what is told of the rows lies.
+func (d *Datasets) summaryFile(id int64) string {
+	return filepath.Join(d.o.Dir, strconv.FormatInt(id, 10)+summarySuffix)
+}
+
+// fileID is the dataset one of whose files has that name.
 func fileID(name string) (id int64, ok bool) {
 	digits, ok := strings.CutSuffix(name, fileSuffix)
+	if !ok {
+		digits, ok = strings.CutSuffix(name, summarySuffix)
+	}
 	if !ok {
 		return 0, false
 	}
@@ -52,7 +61,11 @@ func tempBuilder(name string) (builder string, ok bool) {
 }
 
 func (d *Datasets) removeFile(id int64) error {
-	if err := os.Remove(d.file(id)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	return errors.Join(removeIfThere(d.file(id)), removeIfThere(d.summaryFile(id)))
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil

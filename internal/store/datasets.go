@@ -323,6 +323,32 @@ func (s *Store) InUse(ctx context.Context, id int64) (version string, err error)
 	return version, nil
 }
 
+const trainedOn = "SELECT version, COALESCE(is_active, 0) FROM models, json_each(models.dataset_ids) WHERE json_each.value = ? ORDER BY models.id DESC LIMIT 1000"
+
+// TrainedOn names the versions that were trained on a dataset, the newest first, and the active one if it is
+// among them.
+func (s *Store) TrainedOn(ctx context.Context, id int64) (versions []string, active string, err error) {
+	rows, err := s.reader.QueryContext(ctx, trainedOn, id)
+	if err != nil {
+		return nil, "", fmt.Errorf("store: read who uses a dataset: %w", coded(err))
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		var serves bool
+		if err := rows.Scan(&name, &serves); err != nil {
+			return nil, "", fmt.Errorf("store: read who uses a dataset: %w", err)
+		}
+		if versions = append(versions, name); serves {
+			active = name
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, "", fmt.Errorf("store: read who uses a dataset: %w", coded(err))
+	}
+	return versions, active, nil
+}
+
 func datasetUser(q *gorm.DB, id int64) (string, error) {
 	var r modelRow
 	if err := q.Where("is_active = 1").Take(&r).Error; err != nil {

@@ -78,3 +78,15 @@ func TestTimelineReadsNoLogFromEndToEnd(t *testing.T) {
 		t.Errorf("checks without drift are read: %v", steps)
 	}
 }
+
+func TestTrainedOn(t *testing.T) {
+	t.Parallel()
+	s := openInternal(t, filepath.Join(t.TempDir(), "test.db"))
+	execute(t, s, "INSERT INTO models (version, dataset_ids, is_active) VALUES ('v1', '[1,2]', 0), ('v2', '[2,12]', 1), ('v3', '[3]', NULL)")
+	for id, want := range map[int64]struct{ versions, active string }{1: {"v1", ""}, 2: {"v2 v1", "v2"}, 3: {"v3", ""}, 4: {"", ""}} {
+		versions, active, err := s.TrainedOn(t.Context(), id)
+		if strings.Join(versions, " ") != want.versions || active != want.active || err != nil {
+			t.Errorf("dataset %d: %v and %q, %v; want %+v", id, versions, active, err, want)
+		}
+	}
+}

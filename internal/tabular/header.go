@@ -137,7 +137,11 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 			}
 		}
 	}
-	for _, name := range append([]string{o.Target}, ignore...) {
+	named := ignore
+	if o.Target != "" { // a preview has none
+		named = append([]string{o.Target}, ignore...)
+	}
+	for _, name := range named {
 		if _, ok := first[name]; !ok {
 			return header{}, fileErrorf("there is no column %s; the columns are %s%s", quote(name), list(columns), headerHint(columns))
 		}

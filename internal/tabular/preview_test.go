@@ -1,0 +1,69 @@
+package tabular
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPreview(t *testing.T) {
+	t.Parallel()
+	got, err := NewPreview([]byte("id;size;colour;bought;note\n1;2,5;red;yes;\n2;3,5;blue;no;\n3;x;green;yes;\n4;1;red\n5;4;white;no;\n6;7;yel"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Preview{
+		Delimiter: ';', Decimal: ',', Target: "bought", Read: 5,
+		Columns: []PreviewColumn{
+			{Name: "id", Kind: KindNumber}, {Name: "size", Kind: KindNumber}, {Name: "colour", Kind: KindText},
+			{Name: "bought", Kind: KindText, Values: []string{"yes", "no"}}, {Name: "note", Kind: KindEmpty, Empty: 4},
+		},
+		Rows: [][]string{{"1", "2,5", "red", "yes", ""}, {"2", "3,5", "blue", "no", ""}, {"3", "x", "green", "yes", ""}, {"5", "4", "white", "no", ""}},
+		Problems: []RowError{
+			{Line: 4, Column: "size", Reason: `"x" is not a number`}, {Line: 5, Reason: "3 fields instead of 5"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("preview (-want +got):\n%s", diff)
+	}
+	if got, err = NewPreview([]byte("a,b\n1,2\n3,4"), true); err != nil || got.Read != 2 {
+		t.Errorf("the last line of a whole file: %+v, %v", got, err)
+	}
+}
+
+func TestPreviewGuessesTheTarget(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"a,b,c\n1,0,5\n2,1,6\n3,1,7\n":        "b", // two values
+		"a,Target,c\n1,0,0\n2,1,1\n3,1,0\n":   "Target",
+		"sex,a,c\nm,0,0\nf,1,1\nm,1,0\n":      "sex", // can't be a feature
+		"a,b\n0,1\n1,0\n0,0\n":                "b",
+		"a,b\n0,1\n1,2\n2,3\n3,4\n4,5\n":      "",
+		"a;b\n1;oui\n2;non\n3;oui\n4;\"non\"": "b",
+	} {
+		if got, err := NewPreview([]byte(text), true); err != nil || got.Target != want {
+			t.Errorf("%q: %q, %v; want %q", text, got.Target, err, want)
+		}
+	}
+}
+
+func TestPreviewOfNoTable(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"":                   "is empty",
+		"PK\x03\x04sheet":    "spreadsheet",
+		"1,2\n3,4\n":         "must be a header",
+		"a,a\n1,2\n":         "the same name",
+		"only\n1\n2\n":       "one column",
+		"a,b\"c\n1,2,3\n":    "quote",
+		"\xff\xfea\x00,\x00": "UTF-16",
+	} {
+		_, err := NewPreview([]byte(text), false)
+		var e *FileError
+		if !errors.As(err, &e) || !strings.Contains(e.Reason, want) {
+			t.Errorf("%q: %v, want a FileError with %q", text, err, want)
+		}
+	}
+}
