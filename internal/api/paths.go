@@ -39,6 +39,7 @@ const (
 	PathDrift       = "/drift/history"
 	PathSystemLogs  = "/logs/system"
 	PathEvents      = "/events"
+	PathOverview    = "/overview"
 
 	PathDriftScores        = "/drift/scores"
 	PathDriftDistributions = "/drift/distributions"

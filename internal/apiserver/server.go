@@ -49,6 +49,8 @@ type Options struct {
 	// Who asks within a second is told the same. A check named "database" that is down makes /health answer
 	// 503, one that warns makes it say that the API is degraded; no other does.
 	Checks func(context.Context) map[string]api.Check
+	// Waiting counts what is still to be done, by queue and by service.
+	Waiting func(context.Context) (api.Waiting, error)
 	// MLflowURL is where people look at MLflow, without a slash at its end; empty: nowhere.
 	MLflowURL string
 
@@ -102,6 +104,7 @@ func (o Options) validate() error {
 		"Artifacts": o.Artifacts == nil, "Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
 		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil, "CheckLog": o.CheckLog == nil,
 		"Auditor": o.Auditor == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
+		"Waiting": o.Waiting == nil,
 	} {
 		if missing {
 			return fmt.Errorf("apiserver: Options.%s is required", name)
@@ -155,6 +158,7 @@ type Server struct {
 	// of lines of the log
 	refusals, strangers *sampler
 	lastChecks          sharedChecks
+	lastOverview        shared[api.Overview]
 
 	listener net.Listener
 	http     *http.Server

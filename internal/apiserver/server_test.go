@@ -72,6 +72,7 @@ func testOptions(w *world, log io.Writer) Options {
 		Queue: w, Progress: w, Records: w, CheckLog: w, Auditor: w,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
 		Checks:      func(context.Context) map[string]api.Check { return w.checks },
+		Waiting:     func(context.Context) (api.Waiting, error) { return w.undone, nil },
 		RetrainPoll: time.Millisecond, UserLogins: 5, AddressLogins: 8,
 		Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock:  func() time.Time { return testNow },

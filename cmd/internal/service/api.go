@@ -71,6 +71,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		Metrics:    promhttp.HandlerFor(p.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Checks:     p.checks(predictor),
 		Tracer:     p.Tracer,
+		Waiting:    p.waiting,
 		Registerer: p.Registry,
 		Logger:     p.Log,
 	})

@@ -1,0 +1,87 @@
+package apiserver
+
+import (
+	"cmp"
+	"slices"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/ml"
+)
+
+// accuracyFloor is the accuracy below which a conditional retraining retrains if it is not told otherwise.
+const accuracyFloor = 0.85
+
+// facts are what a person should know of the platform, the worst first, and that it is well if there is
+// nothing else.
+func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Check, overdue bool) []api.Fact {
+	var out []api.Fact
+	add := func(code, level string, values map[string]any) {
+		out = append(out, api.Fact{Code: code, Level: level, Values: values})
+	}
+	switch parts["database"].Status {
+	case api.CheckDown:
+		add("database_down", api.LevelAct, nil)
+	case api.CheckWarn:
+		add("database_readonly", api.LevelAct, nil)
+	}
+	if o.Model == nil {
+		add("no_model", api.LevelAct, nil)
+	} else if o.Model.Accuracy < accuracyFloor {
+		add("accuracy_low", api.LevelWatch, map[string]any{"version": o.Model.Version, "accuracy": o.Model.Accuracy, "floor": accuracyFloor})
+	}
+	// A part may also warn of what it can't tell; one that is there then works.
+	if c := parts["worker"]; c.Status == api.CheckWarn {
+		add("worker_absent", api.LevelAct, nil)
+	}
+	switch c := parts["flow"]; {
+	case c.Status == api.CheckWarn:
+		add("flow_absent", api.LevelAct, nil)
+	case overdue:
+		add("checks_overdue", api.LevelAct, map[string]any{"last_check": o.Checks[len(o.Checks)-1].At})
+	}
+	if len(newestFirst) > 0 {
+		out = append(out, factsOfCheck(newestFirst[0])...)
+	}
+	for _, d := range o.Waiting.Deliveries {
+		if d.Failing {
+			add("deliveries_wait", api.LevelWatch, map[string]any{"service": d.Service, "waiting": d.Waiting})
+		}
+	}
+	for _, q := range o.Waiting.Jobs {
+		const late = 60 // seconds
+		if q.OldestSeconds > late {
+			add("jobs_wait", api.LevelWatch, map[string]any{"queue": q.Queue, "waiting": q.Waiting, "seconds": q.OldestSeconds})
+		}
+	}
+	if len(out) == 0 {
+		add("well", api.LevelOK, map[string]any{"version": o.Model.Version, "accuracy": o.Model.Accuracy})
+	}
+	slices.SortStableFunc(out, func(a, b api.Fact) int { return cmp.Compare(severity(b.Level), severity(a.Level)) })
+	return out
+}
+
+func severity(level string) int {
+	return slices.Index([]string{api.LevelOK, api.LevelWatch, api.LevelAct}, level)
+}
+
+// factsOfCheck are what the latest check tells. A drift that a retraining has dealt with is none any more.
+func factsOfCheck(c ml.DriftReport) []api.Fact {
+	values := map[string]any{"check_id": c.ID, "version": c.ModelVersion, "action": string(c.Action)}
+	if c.Details.NewVersion != "" {
+		values["new_version"] = c.Details.NewVersion
+	}
+	fact := func(code, level string) []api.Fact { return []api.Fact{{Code: code, Level: level, Values: values}} }
+	switch {
+	case c.Action == ml.ActionHealthCheckFailed:
+		return fact("health_check_failed", api.LevelAct)
+	case c.Action == ml.ActionNewDataNeeded:
+		return fact("new_data_needed", api.LevelAct)
+	case c.Action == ml.ActionRetrainFailed:
+		return fact("retrain_failed", api.LevelAct)
+	case !c.Drift || c.Action == ml.ActionRetrained:
+		return nil
+	case c.Method == "random":
+		return fact("drawn_drift", api.LevelOK)
+	}
+	return fact("drift", api.LevelWatch)
+}
