@@ -40,6 +40,8 @@ const (
 	PathSystemLogs  = "/logs/system"
 	PathEvents      = "/events"
 	PathOverview    = "/overview"
+	PathServices    = "/services"
+	PathKPIs        = "/kpis"
 
 	PathDriftScores        = "/drift/scores"
 	PathDriftDistributions = "/drift/distributions"

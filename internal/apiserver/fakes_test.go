@@ -44,6 +44,7 @@ type world struct {
 	recent      [][]float64      // predictions
 	trainedOn   []string
 	neededBy    string
+	asked       int // of services
 	undone      api.Waiting
 	summary     ml.DatasetSummary
 	happened    []ml.Happening // newest first

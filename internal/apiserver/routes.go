@@ -26,6 +26,8 @@ func (s *Server) routes() {
 	add(s, s.op(head, api.PathReady, open, "platform", "ready-head", "Does a model serve?", 503), s.ready)
 	add(s, s.op(get, api.PathSystemLogs, adminOnly, "platform", "system-logs", "Who did what"), s.systemLogs)
 	add(s, s.op(get, api.PathOverview, signedIn, "platform", "overview", "How the platform is, on one page"), s.overview)
+	add(s, s.op(get, api.PathServices, signedIn, "platform", "services", "How each service is, asked at most every five seconds"), s.services)
+	add(s, s.op(get, api.PathKPIs, signedIn, "platform", "kpis", "The figures of the specification against their targets"), s.kpis)
 	add(s, s.op(get, api.PathEvents, signedIn, "platform", "events", "What happened in a span of time"), s.events)
 	s.handle(get, api.PathMetrics, open, s.opt.Metrics.ServeHTTP)
 	s.handle(get, api.PathOpenAPI, open, s.serveDocument)

@@ -60,6 +60,8 @@ var routeTable = []tableRoute{
 	{"GET", "/drift/distributions", signedIn, "/drift/distributions?check=3", "", 0},
 	{"GET", "/logs/system", adminOnly, "", "", 0},
 	{"GET", "/events", signedIn, "", "", 0},
+	{"GET", "/services", signedIn, "", "", 0},
+	{"GET", "/kpis", signedIn, "", "", 0},
 	{"GET", "/overview", signedIn, "", "", 0},
 	{"POST", "/auth/logout", signedIn, "", "", 204}, // last: it takes the token away
 }

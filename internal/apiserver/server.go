@@ -51,6 +51,10 @@ type Options struct {
 	Checks func(context.Context) map[string]api.Check
 	// Waiting counts what is still to be done, by queue and by service.
 	Waiting func(context.Context) (api.Waiting, error)
+	// Services asks how each service is, and KPIs for the figures of the specification. Whoever looks, both
+	// are asked for no more often than their answers change.
+	Services func(context.Context) ([]api.Service, error)
+	KPIs     func(context.Context) (api.KPIs, error)
 	// MLflowURL is where people look at MLflow, without a slash at its end; empty: nowhere.
 	MLflowURL string
 
@@ -104,7 +108,7 @@ func (o Options) validate() error {
 		"Artifacts": o.Artifacts == nil, "Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
 		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil, "CheckLog": o.CheckLog == nil,
 		"Auditor": o.Auditor == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
-		"Waiting": o.Waiting == nil,
+		"Waiting": o.Waiting == nil, "Services": o.Services == nil, "KPIs": o.KPIs == nil,
 	} {
 		if missing {
 			return fmt.Errorf("apiserver: Options.%s is required", name)
@@ -159,6 +163,8 @@ type Server struct {
 	refusals, strangers *sampler
 	lastChecks          sharedChecks
 	lastOverview        shared[api.Overview]
+	lastServices        shared[[]api.Service]
+	lastKPIs            shared[api.KPIs]
 
 	listener net.Listener
 	http     *http.Server

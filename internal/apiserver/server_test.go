@@ -71,8 +71,14 @@ func testOptions(w *world, log io.Writer) Options {
 		Predictor: w, Follower: w, Tokens: w, Accounts: w, Users: w, Versions: w, Artifacts: w, Activator: w, Catalogue: w, Datasets: w,
 		Queue: w, Progress: w, Records: w, CheckLog: w, Auditor: w,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
-		Checks:      func(context.Context) map[string]api.Check { return w.checks },
-		Waiting:     func(context.Context) (api.Waiting, error) { return w.undone, nil },
+		Checks:  func(context.Context) map[string]api.Check { return w.checks },
+		Waiting: func(context.Context) (api.Waiting, error) { return w.undone, nil },
+		Services: func(context.Context) ([]api.Service, error) {
+			defer w.locked()()
+			w.asked++
+			return []api.Service{{Name: "mlflow", Status: api.CheckOK}}, nil
+		},
+		KPIs:        func(context.Context) (api.KPIs, error) { return api.KPIs{KPIs: []api.KPI{}}, nil },
 		RetrainPoll: time.Millisecond, UserLogins: 5, AddressLogins: 8,
 		Logger: slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Clock:  func() time.Time { return testNow },

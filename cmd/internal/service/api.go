@@ -23,11 +23,12 @@ type API struct {
 	follower *predict.Follower
 	accounts *auth.Service
 	figures  *kpi.Refresher
+	window   *kpi.Window
 }
 
 // NewAPI opens the API and binds its port; Run serves. The first accounts of an empty folder are
 // made here.
-func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
+func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*API, error) {
 	accounts, err := p.Accounts(ctx)
 	if err != nil {
 		return nil, err
@@ -50,7 +51,10 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := apiserver.New(apiserver.Options{
+	window := kpi.NewWindow(p.Registry, nil)
+	servers := around.servers()
+	var server *apiserver.Server
+	server, err = apiserver.New(apiserver.Options{
 		Addr:       hostPort(c.Host, c.Port),
 		Version:    boot.Version(),
 		Predictor:  predictor,
@@ -72,6 +76,9 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 		Checks:     p.checks(predictor),
 		Tracer:     p.Tracer,
 		Waiting:    p.waiting,
+		Services:   p.services(predictor, servers, func() string { return server.URL() }),
+		KPIs:       p.kpis(predictor, window),
+		MLflowURL:  servers[0].link,
 		Registerer: p.Registry,
 		Logger:     p.Log,
 	})
@@ -85,7 +92,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings) (*API, error) {
 	if err := follower.Sync(ctx); err != nil {
 		p.Log.WarnContext(ctx, "no model serves yet", "error", err)
 	}
-	return &API{server: server, follower: follower, accounts: accounts, figures: figures}, nil
+	return &API{server: server, follower: follower, accounts: accounts, figures: figures, window: window}, nil
 }
 
 // URL is where the API is reached from this machine.
@@ -96,7 +103,7 @@ func (a *API) Close() error { return a.server.Close() }
 
 // Run serves until ctx ends.
 func (a *API) Run(ctx context.Context) error {
-	return runAll(ctx, a.server, a.follower, a.accounts, a.figures)
+	return runAll(ctx, a.server, a.follower, a.accounts, a.figures, a.window)
 }
 
 // guardPublicPasswords keeps the accounts of the demonstration on the machine that they were made on: in

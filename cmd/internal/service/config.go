@@ -209,13 +209,16 @@ type OptionalAdmin struct {
 // APIConfig is the configuration of cmd/api.
 type APIConfig struct {
 	APISettings
+	TrackingURI string `env:"MLFLOW_TRACKING_URI" help:"MLflow server that the worker tells, to show how it is; empty or off: none"`
+	PrefectURL  string `env:"PREFECT_API_URL" help:"API of the Prefect server that schedules the checks, to show how it is; empty: none"`
+	WatchedSettings
 	Admin OptionalAdmin
 	Process
 }
 
 // Validate implements the check of boot.Load.
 func (c APIConfig) Validate() error {
-	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder))
+	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder), c.WatchedSettings.Validate())
 }
 
 func (a APISettings) check(f Folder) error {
@@ -260,6 +263,7 @@ func (c FlowConfig) Validate() error {
 // UpConfig is the configuration of `iacontinu up`: all processes in one.
 type UpConfig struct {
 	APISettings
+	WatchedSettings
 	WorkerSettings
 	FlowSettings
 	TrackingURI string `env:"MLFLOW_TRACKING_URI" help:"MLflow server that is told of each retraining; empty: none"`
@@ -273,7 +277,7 @@ type UpConfig struct {
 // Validate implements the check of boot.Load.
 func (c UpConfig) Validate() error {
 	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate(),
-		c.UI.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
+		c.UI.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate(), c.WatchedSettings.Validate())
 }
 
 // DatabaseURL is the path of the SQLite file, written as sqlite:PATH. The forms of SQLAlchemy,

@@ -113,7 +113,7 @@ func wire(tb testing.TB, process string, reg registry) *Platform {
 		}
 	}
 	if all || process == "api" {
-		api, err := NewAPI(tb.Context(), p, APISettings{Host: "127.0.0.1"})
+		api, err := NewAPI(tb.Context(), p, APISettings{Host: "127.0.0.1"}, Around{})
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -1,0 +1,124 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/reach"
+)
+
+// WatchedSettings say where the servers around the platform are, for the page that shows how they are.
+type WatchedSettings struct {
+	PrometheusURL   string `env:"PROMETHEUS_URL" help:"where Prometheus is asked how it is, such as http://localhost:9090; empty: it is not"`
+	GrafanaURL      string `env:"GRAFANA_URL" help:"the same of Grafana, such as http://localhost:3000"`
+	AlertmanagerURL string `env:"ALERTMANAGER_URL" help:"the same of Alertmanager, such as http://localhost:9093"`
+	KumaURL         string `env:"KUMA_URL" help:"the same of Uptime Kuma, such as http://localhost:3001"`
+
+	MLflowPublic       string `env:"MLFLOW_PUBLIC_URL" help:"where people open MLflow; empty: MLFLOW_TRACKING_URI"`
+	PrefectPublic      string `env:"PREFECT_PUBLIC_URL" help:"where people open Prefect; empty: PREFECT_API_URL without /api"`
+	PrometheusPublic   string `env:"PROMETHEUS_PUBLIC_URL" help:"where people open Prometheus; empty: PROMETHEUS_URL"`
+	GrafanaPublic      string `env:"GRAFANA_PUBLIC_URL" help:"where people open Grafana; empty: GRAFANA_URL"`
+	AlertmanagerPublic string `env:"ALERTMANAGER_PUBLIC_URL" help:"where people open Alertmanager; empty: ALERTMANAGER_URL"`
+	KumaPublic         string `env:"KUMA_PUBLIC_URL" help:"where people open Uptime Kuma; empty: KUMA_URL"`
+}
+
+// Validate implements the check of boot.Load.
+func (w WatchedSettings) Validate() error {
+	var errs []error
+	for _, s := range []struct{ name, value string }{
+		{"PROMETHEUS_URL", w.PrometheusURL}, {"GRAFANA_URL", w.GrafanaURL}, {"ALERTMANAGER_URL", w.AlertmanagerURL}, {"KUMA_URL", w.KumaURL},
+		{"MLFLOW_PUBLIC_URL", w.MLflowPublic}, {"PREFECT_PUBLIC_URL", w.PrefectPublic}, {"PROMETHEUS_PUBLIC_URL", w.PrometheusPublic},
+		{"GRAFANA_PUBLIC_URL", w.GrafanaPublic}, {"ALERTMANAGER_PUBLIC_URL", w.AlertmanagerPublic}, {"KUMA_PUBLIC_URL", w.KumaPublic},
+	} {
+		if s.value != "" {
+			errs = append(errs, judgeURL(s.name, s.value, " such as http://localhost:3000"))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// watched is a server that is asked how it is, and where people find it.
+type watched struct{ name, url, health, link string }
+
+// Around are the servers around an API.
+type Around struct {
+	WatchedSettings
+	MLflow, Prefect string // as the worker and the flow runner have them
+}
+
+// servers are all servers around the platform, MLflow first; those without an address are off.
+func (w Around) servers() []watched {
+	mlflow, prefect := w.MLflow, w.Prefect
+	if mlflow == trackingOff {
+		mlflow = ""
+	}
+	return []watched{
+		{"mlflow", mlflow, "/health", public(w.MLflowPublic, mlflow)},
+		{"prefect", prefect, "/health", public(w.PrefectPublic, strings.TrimSuffix(strings.TrimSuffix(prefect, "/"), "/api"))},
+		{"prometheus", w.PrometheusURL, "/-/healthy", public(w.PrometheusPublic, w.PrometheusURL)},
+		{"grafana", w.GrafanaURL, "/api/health", public(w.GrafanaPublic, w.GrafanaURL)},
+		{"alertmanager", w.AlertmanagerURL, "/-/healthy", public(w.AlertmanagerPublic, w.AlertmanagerURL)},
+		{"uptime-kuma", w.KumaURL, "/api/entry-page", public(w.KumaPublic, w.KumaURL)},
+	}
+}
+
+// public is the address for people, without what only the platform may know.
+func public(given, asked string) string {
+	if given == "" {
+		given = asked
+	}
+	u, err := url.Parse(given)
+	if given == "" || err != nil {
+		return ""
+	}
+	u.User = nil
+	return strings.TrimSuffix(u.String(), "/")
+}
+
+// services asks the platform's own parts and the servers around it. self is the API's own address: asked
+// over the network like the others, its latency is what a client sees.
+func (p *Platform) services(model serving, servers []watched, self func() string) func(context.Context) ([]api.Service, error) {
+	parts := p.checks(model)
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return func(ctx context.Context) ([]api.Service, error) {
+		targets := []reach.Target{{Name: "api", URL: self() + api.PathReady}}
+		for _, s := range servers {
+			if s.url != "" {
+				targets = append(targets, reach.Target{Name: s.name, URL: strings.TrimSuffix(s.url, "/") + s.health})
+			}
+		}
+		states := map[string]api.Service{}
+		for _, s := range reach.Ask(ctx, client, targets) {
+			states[s.Name] = stateOf(s)
+		}
+		checks, now := parts(ctx), time.Now().UTC()
+		out := []api.Service{states["api"]}
+		for _, name := range []string{"worker", "flow", "database"} {
+			c := checks[name]
+			out = append(out, api.Service{Name: name, Status: c.Status, Detail: c.Detail, At: &now})
+		}
+		for _, s := range servers {
+			state, asked := states[s.name]
+			if !asked {
+				state = api.Service{Name: s.name, Status: stateOff}
+			}
+			state.Link = s.link
+			out = append(out, state)
+		}
+		return out, nil
+	}
+}
+
+func stateOf(s reach.State) api.Service {
+	ms, at := float64(s.Latency)/float64(time.Millisecond), s.At.UTC()
+	out := api.Service{Name: s.Name, Status: stateOK, LatencyMS: &ms, At: &at}
+	if s.Problem != "" {
+		out.Status, out.Detail, out.LatencyMS = stateDown, s.Problem, nil
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package service
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/kpi"
+	"iacontinu/internal/ml"
+)
+
+type servesNothing struct{}
+
+func (servesNothing) Current() (ml.Version, bool) { return ml.Version{}, false }
+
+// Each server is really asked, at the address that it has for that, and people are led to theirs.
+func TestServicesAreAsked(t *testing.T) {
+	t.Parallel()
+	p := wire(t, "api", prometheus.NewRegistry())
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/health/ready" && r.URL.Path != "/api/health" && r.URL.Path != "/health" {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	t.Cleanup(server.Close)
+	around := Around{MLflow: "http://user:secret@" + server.Listener.Addr().String(), Prefect: server.URL + "/api"}
+	around.GrafanaURL, around.GrafanaPublic, around.KumaURL = server.URL, "https://grafana.example/", server.URL
+	got, err := p.services(servesNothing{}, around.servers(), func() string { return server.URL })(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var states []string
+	for _, s := range got {
+		states = append(states, s.Name+" "+s.Status)
+		if asked := s.Name != "worker" && s.Name != "flow" && s.Name != "database" && s.Status == stateOK; asked != (s.LatencyMS != nil) {
+			t.Errorf("%s: latency %v", s.Name, s.LatencyMS)
+		}
+	}
+	want := []string{
+		"api ok", "worker warning", "flow warning", "database ok", "mlflow ok", "prefect ok", "prometheus off", "grafana ok", "alertmanager off", "uptime-kuma down",
+	}
+	if !slices.Equal(states, want) {
+		t.Errorf("%v, want %v", states, want)
+	}
+	for i, link := range map[int]string{4: server.URL, 5: server.URL, 6: "", 7: "https://grafana.example", 9: server.URL} {
+		if got[i].Link != link {
+			t.Errorf("%s is found at %q, want %q", got[i].Name, got[i].Link, link)
+		}
+	}
+}
+
+func TestKPIs(t *testing.T) {
+	t.Parallel()
+	p := wire(t, "api", prometheus.NewRegistry())
+	v := ml.Version{Name: "v1", Accuracy: 0.87}
+	for _, action := range []ml.CheckAction{ml.ActionNone, ml.ActionHealthCheckFailed, ml.ActionNone, ml.ActionNone} {
+		if _, err := p.Store.RecordCheck(t.Context(), ml.DriftReport{Action: action}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := p.kpis(servesVersion{v}, kpi.NewWindow(p.Registry, nil))(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	byID := map[string]api.KPI{}
+	for _, k := range got.KPIs {
+		byID[k.ID] = k
+	}
+	if k := byID["accuracy"]; k.Value == nil || *k.Value != 87 || *k.Met {
+		t.Errorf("accuracy %+v", k)
+	}
+	if k := byID["availability"]; k.Value == nil || *k.Value != 75 || *k.Met {
+		t.Errorf("availability %+v", k)
+	}
+	for _, id := range []string{"latency", "training", "confidence"} { // nothing was asked or trained
+		if k, ok := byID[id]; !ok || k.Value != nil || k.Met != nil {
+			t.Errorf("%s %+v", id, k)
+		}
+	}
+	if k := byID["throughput"]; k.Met != nil {
+		t.Errorf("an idle platform is told to be slow: %+v", k)
+	}
+}
+
+type servesVersion struct{ v ml.Version }
+
+func (s servesVersion) Current() (ml.Version, bool) { return s.v, true }
