@@ -186,6 +186,10 @@ CREATE TABLE system_logs (
     created_at TIMESTAMP
 );
 
+CREATE INDEX system_logs_event ON system_logs (event_type);
+
+CREATE INDEX system_logs_user ON system_logs (user_id) WHERE user_id IS NOT NULL;
+
 CREATE TABLE token_revocations (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     jti TEXT NOT NULL,

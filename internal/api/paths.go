@@ -40,8 +40,14 @@ const (
 	PathSystemLogs  = "/logs/system"
 	PathEvents      = "/events"
 	PathOverview    = "/overview"
-	PathServices    = "/services"
-	PathKPIs        = "/kpis"
+	PathUser        = "/auth/users/{username}"
+	PathSettings    = "/settings"
+	PathBackups     = "/backups"
+
+	PathTestNotification = "/notifications/test"
+
+	PathServices = "/services"
+	PathKPIs     = "/kpis"
 
 	PathDriftScores        = "/drift/scores"
 	PathDriftDistributions = "/drift/distributions"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
@@ -60,8 +61,23 @@ func actor(who ml.Identity) string {
 	return who.Username
 }
 
-func (s *Server) systemLogs(ctx context.Context, in *newest) (*with[api.SystemLogs], error) {
-	entries, total, err := s.opt.Auditor.AuditLog(ctx, in.Limit)
+type askedLogs struct {
+	Limit     int       `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many, newest first"`
+	Component string    `query:"component" maxLength:"64" doc:"api, worker, flow or cli"`
+	EventType string    `query:"event_type" maxLength:"64" doc:"Such as login"`
+	Level     string    `query:"level" enum:"INFO,WARNING,ERROR"`
+	Username  string    `query:"username" maxLength:"256" doc:"Of who did it"`
+	From      time.Time `query:"from" doc:"RFC 3339; left out: the beginning"`
+	To        time.Time `query:"to" doc:"RFC 3339; left out: now"`
+}
+
+func (s *Server) systemLogs(ctx context.Context, in *askedLogs) (*with[api.SystemLogs], error) {
+	if !in.To.IsZero() && in.From.After(in.To) {
+		return nil, invalidBody(ml.FieldError{Location: "query.from", Message: "must not be after to"})
+	}
+	entries, total, err := s.opt.Auditor.AuditLog(ctx, ml.AuditFilter{
+		Component: in.Component, EventType: in.EventType, Level: in.Level, Username: in.Username, From: in.From.UTC(), To: in.To.UTC(),
+	}, in.Limit)
 	if err != nil {
 		return nil, err
 	}

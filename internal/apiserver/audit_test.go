@@ -33,6 +33,7 @@ func TestWhatIsNotRecordedIsNotAcknowledged(t *testing.T) {
 		{"activate", "POST", "/models/v1/activate", "admin", "", ""},
 		{"rollback", "POST", "/models/rollback", "admin", "", ""},
 		{"user_created", "POST", "/auth/register", "admin", `{"username":"new","email":"new@example.org","password":"long-enough"}`, ""},
+		{"user_changed", "PATCH", "/auth/users/testuser", "admin", `{"role":"admin"}`, ""},
 		{"password_changed", "POST", "/auth/password", "user", `{"old_password":"test123","new_password":"long-enough"}`, ""},
 		{"logout", "POST", "/auth/logout", "user", "", ""},
 	} {

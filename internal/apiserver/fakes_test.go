@@ -44,6 +44,7 @@ type world struct {
 	recent      [][]float64      // predictions
 	trainedOn   []string
 	neededBy    string
+	filter      ml.AuditFilter
 	asked       int // of services
 	undone      api.Waiting
 	summary     ml.DatasetSummary
@@ -190,6 +191,20 @@ func (w *world) Register(_ context.Context, u ml.User, _ string) (ml.User, error
 		return ml.User{}, &ml.Error{Code: ml.CodeConflict, Message: "exists already", Fields: []ml.FieldError{{Location: "username", Message: "is taken"}}}
 	}
 	u.ID, u.Active, u.CreatedAt = 9, true, testNow
+	return u, nil
+}
+
+func (w *world) SetAccess(_ context.Context, username string, a ml.Access) (ml.User, error) {
+	if username != "testuser" {
+		return ml.User{}, ml.Errorf(ml.CodeNotFound, "there is no user %q", username)
+	}
+	u := ml.User{ID: 2, Username: username, Active: true, CreatedAt: testNow}
+	if a.Role != nil {
+		u.Role = *a.Role
+	}
+	if a.Active != nil {
+		u.Active = *a.Active
+	}
 	return u, nil
 }
 
@@ -420,8 +435,9 @@ func (w *world) Audit(_ context.Context, e ml.AuditEntry) error {
 	return nil
 }
 
-func (w *world) AuditLog(_ context.Context, limit int) ([]ml.AuditEntry, int64, error) {
+func (w *world) AuditLog(_ context.Context, f ml.AuditFilter, limit int) ([]ml.AuditEntry, int64, error) {
 	defer w.locked()()
+	w.filter = f
 	out := slices.Clone(w.audits)
 	slices.Reverse(out)
 	return out[:min(limit, len(out))], int64(len(out)), nil

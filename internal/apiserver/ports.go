@@ -37,6 +37,8 @@ type accounts interface {
 	Logout(ctx context.Context, who ml.Identity) error
 	ChangePassword(ctx context.Context, who ml.Identity, old, replacement string) (token string, now ml.Identity, err error)
 	Register(ctx context.Context, u ml.User, password string) (ml.User, error)
+	// SetAccess makes the user's tokens invalid too. The last administrator has ml.CodeConflict.
+	SetAccess(ctx context.Context, username string, a ml.Access) (ml.User, error)
 }
 
 // users reads the accounts in the store.
@@ -134,5 +136,5 @@ type records interface {
 // auditor keeps who did what.
 type auditor interface {
 	Audit(ctx context.Context, e ml.AuditEntry) error
-	AuditLog(ctx context.Context, limit int) ([]ml.AuditEntry, int64, error)
+	AuditLog(ctx context.Context, f ml.AuditFilter, limit int) ([]ml.AuditEntry, int64, error)
 }

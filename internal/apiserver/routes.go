@@ -7,10 +7,11 @@ import (
 )
 
 const (
-	get  = http.MethodGet
-	head = http.MethodHead
-	post = http.MethodPost
-	del  = http.MethodDelete
+	get   = http.MethodGet
+	head  = http.MethodHead
+	post  = http.MethodPost
+	del   = http.MethodDelete
+	patch = http.MethodPatch
 )
 
 // routes is every route there is, with who may use it. What is added is validated and described by
@@ -42,6 +43,7 @@ func (s *Server) routes() {
 	add(s, s.op(get, api.PathMe, signedIn, "people", "me", "Who am I?"), s.me)
 	add(s, s.op(get, api.PathUsers, adminOnly, "people", "users", "All accounts"), s.users)
 	add(s, s.op(post, api.PathRegister, adminOnly, "people", "register", "Make an account", 409), s.register)
+	add(s, s.op(patch, api.PathUser, adminOnly, "people", "change-user", "Change what an account may do; its tokens become invalid", 404, 409), s.changeUser)
 
 	// Predictions
 	s.handle(post, api.PathPredict, signedIn, s.handlePredict)

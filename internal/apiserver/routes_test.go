@@ -36,6 +36,7 @@ var routeTable = []tableRoute{
 	{"POST", "/auth/password", signedIn, "", `{"old_password":"test123","new_password":"test12345"}`, 0},
 	{"GET", "/auth/me", signedIn, "", "", 0},
 	{"GET", "/auth/users", adminOnly, "", "", 0},
+	{"PATCH", "/auth/users/{username}", adminOnly, "/auth/users/testuser", `{"role":"user"}`, 0},
 	{"POST", "/auth/register", adminOnly, "", `{"username":"new","email":"new@x.example","password":"test12345"}`, 0},
 	{"POST", "/predict", signedIn, "", `{"features":[1,2]}`, 0},
 	{"POST", "/predict/batch", signedIn, "", `{"instances":[[1,2]]}`, 0},

@@ -18,6 +18,8 @@ type users interface {
 	CreateUser(ctx context.Context, c ml.Credentials) (ml.User, error)
 	// SetPassword replaces a hash and revokes tokens, both or neither.
 	SetPassword(ctx context.Context, id int64, hash string, r ml.Revocation) error
+	// SetAccess changes an account and revokes its tokens, whose UserID it fills in, both or neither.
+	SetAccess(ctx context.Context, username string, a ml.Access, r ml.Revocation) (ml.User, error)
 	// UpgradeHash replaces a hash only if it is still the old one: the password may have been
 	// changed in the meantime.
 	UpgradeHash(ctx context.Context, id int64, oldHash, newHash string) error
@@ -257,6 +259,18 @@ func (s *Service) SetPassword(ctx context.Context, id int64, password string) er
 	}
 	s.apply([]ml.Revocation{r})
 	return nil
+}
+
+// SetAccess changes what a user may do and makes all their tokens invalid: they say what was allowed.
+func (s *Service) SetAccess(ctx context.Context, username string, a ml.Access) (ml.User, error) {
+	r := s.revocationOf(0)
+	u, err := s.opt.Users.SetAccess(ctx, username, a, r)
+	if err != nil {
+		return ml.User{}, fmt.Errorf("auth: change user: %w", err)
+	}
+	r.UserID = u.ID
+	s.apply([]ml.Revocation{r})
+	return u, nil
 }
 
 // Register makes an account of role user or admin.

@@ -77,6 +77,25 @@ func (m *memory) SetPassword(ctx context.Context, id int64, hash string, r ml.Re
 	return m.Revoke(ctx, r)
 }
 
+func (m *memory) SetAccess(ctx context.Context, username string, a ml.Access, r ml.Revocation) (ml.User, error) {
+	c, err := m.Credentials(ctx, username)
+	if err != nil {
+		return ml.User{}, err
+	}
+	m.mu.Lock()
+	u := &m.users[c.ID-1].User
+	if a.Role != nil {
+		u.Role = *a.Role
+	}
+	if a.Active != nil {
+		u.Active = *a.Active
+	}
+	changed := *u
+	m.mu.Unlock()
+	r.UserID = changed.ID
+	return changed, m.Revoke(ctx, r)
+}
+
 func (m *memory) UpgradeHash(_ context.Context, id int64, oldHash, newHash string) error {
 	return m.change(id, oldHash, newHash)
 }

@@ -64,3 +64,15 @@ type Identity struct {
 	IssuedAt  time.Time
 	ExpiresAt time.Time
 }
+
+// Access is a change of what an account may do; what is nil stays.
+type Access struct {
+	Role   *Role
+	Active *bool
+}
+
+// AuditFilter chooses audit entries; a zero field chooses all.
+type AuditFilter struct {
+	Component, EventType, Level, Username string
+	From, To                              time.Time // both included
+}

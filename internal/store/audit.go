@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -45,9 +46,19 @@ func (s *Store) Audit(ctx context.Context, e ml.AuditEntry) error {
 	return nil
 }
 
-// AuditLog reads the newest entries, newest first, and how many there are; limit 0 means 100.
-func (s *Store) AuditLog(ctx context.Context, limit int) ([]ml.AuditEntry, int64, error) {
-	rows, total, err := newest[auditRow](s.read.WithContext(ctx).Model(&auditRow{}), "id", limit)
+const (
+	maxAudit  = "SELECT COALESCE(MAX(id), 0) FROM system_logs"
+	nextAudit = "SELECT id, created_at FROM system_logs WHERE id >= ? ORDER BY id LIMIT 1"
+)
+
+// AuditLog reads the newest entries that the filter chooses, newest first, and how many there are; limit 0
+// means 100.
+func (s *Store) AuditLog(ctx context.Context, f ml.AuditFilter, limit int) ([]ml.AuditEntry, int64, error) {
+	q, err := s.chosen(ctx, f)
+	if err != nil {
+		return nil, 0, fmt.Errorf("store: read audit: %w", coded(err))
+	}
+	rows, total, err := newest[auditRow](q, "id", limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read audit: %w", coded(err))
 	}
@@ -65,6 +76,34 @@ func (s *Store) AuditLog(ctx context.Context, limit int) ([]ml.AuditEntry, int64
 		}
 	}
 	return out, total, nil
+}
+
+// chosen is the query of the entries that a filter chooses. Times are found as ids.
+func (s *Store) chosen(ctx context.Context, f ml.AuditFilter) (*gorm.DB, error) {
+	q := s.read.WithContext(ctx).Model(&auditRow{})
+	for column, value := range map[string]string{"component": f.Component, "event_type": f.EventType, "level": f.Level} {
+		if value != "" {
+			q = q.Where(column+" = ?", value)
+		}
+	}
+	if f.Username != "" {
+		q = q.Where("user_id = (SELECT id FROM users WHERE username = ?)", f.Username)
+	}
+	if !f.From.IsZero() {
+		first, _, err := s.since(ctx, maxAudit, nextAudit, f.From)
+		if err != nil {
+			return nil, err
+		}
+		q = q.Where("id >= ?", first)
+	}
+	if !f.To.IsZero() {
+		after, _, err := s.since(ctx, maxAudit, nextAudit, f.To.Truncate(time.Second).Add(time.Second))
+		if err != nil {
+			return nil, err
+		}
+		q = q.Where("id < ?", after)
+	}
+	return q, nil
 }
 
 // newest reads the rows of q with the highest values of a column, highest first, and counts all.

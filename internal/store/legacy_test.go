@@ -200,7 +200,7 @@ func checkLegacyLogs(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(wantTrainings, trainings); diff != "" {
 		t.Errorf("trainings (-want +got):\n%s", diff)
 	}
-	entries, total, err := s.AuditLog(t.Context(), 0)
+	entries, total, err := s.AuditLog(t.Context(), ml.AuditFilter{}, 0)
 	ok(t, err)
 	wantEntries := []ml.AuditEntry{
 		{ID: 2, Level: "WARNING", Component: "flow", EventType: "drift", Message: "drift detected", Details: `{"value":0.3}`},

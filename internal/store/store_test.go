@@ -176,7 +176,7 @@ func TestOpenAndCloseAgainAndAgain(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	_, total, err := open(t, path).AuditLog(t.Context(), 0)
+	_, total, err := open(t, path).AuditLog(t.Context(), ml.AuditFilter{}, 0)
 	ok(t, err)
 	if total != 40 {
 		t.Errorf("%d entries, want 40", total)

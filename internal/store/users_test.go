@@ -153,7 +153,7 @@ func TestAuditIsFiltered(t *testing.T) {
 		{0, "321"},
 		{2, "32"},
 	} {
-		entries, total, err := s.AuditLog(ctx, c.limit)
+		entries, total, err := s.AuditLog(ctx, ml.AuditFilter{}, c.limit)
 		ok(t, err)
 		got := ""
 		for _, e := range entries {
