@@ -34,6 +34,8 @@ func TestWhatIsNotRecordedIsNotAcknowledged(t *testing.T) {
 		{"rollback", "POST", "/models/rollback", "admin", "", ""},
 		{"user_created", "POST", "/auth/register", "admin", `{"username":"new","email":"new@example.org","password":"long-enough"}`, ""},
 		{"user_changed", "PATCH", "/auth/users/testuser", "admin", `{"role":"admin"}`, ""},
+		{"backup", "POST", "/backups", "admin", "", ""},
+		{"notification_test", "POST", "/notifications/test", "admin", "", ""},
 		{"password_changed", "POST", "/auth/password", "user", `{"old_password":"test123","new_password":"long-enough"}`, ""},
 		{"logout", "POST", "/auth/logout", "user", "", ""},
 	} {

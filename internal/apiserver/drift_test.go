@@ -25,7 +25,8 @@ func TestDriftScores(t *testing.T) {
 	b := setup(t)
 	b.reports = []ml.DriftReport{ // newest first
 		scored(4, testNow, 0.1, 0.2), scored(3, testNow.Add(-time.Minute), 0.4, 0.1),
-		{ID: 2, CreatedAt: testNow.Add(-2 * time.Minute)}, scored(1, testNow.Add(-3*time.Minute), 0.2, 0.25),
+		{ID: 2, CreatedAt: testNow.Add(-2 * time.Minute)},
+		scored(1, testNow.Add(-3*time.Minute), 0.2, 0.25),
 		scored(0, testNow.AddDate(0, 0, -2), 0.9, 0.9),
 	}
 	got, err := b.client(t, "user").DriftScores(t.Context(), api.During{}, 2)

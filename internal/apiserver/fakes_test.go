@@ -44,6 +44,8 @@ type world struct {
 	recent      [][]float64      // predictions
 	trainedOn   []string
 	neededBy    string
+	tests       []ml.Event // messages
+	saved       []api.Backup
 	filter      ml.AuditFilter
 	asked       int // of services
 	undone      api.Waiting

@@ -18,8 +18,8 @@ func (s *Server) job(ctx context.Context, in *byID) (*with[api.Job], error) {
 	switch {
 	case !seesAll && !job.AskedBy(actor(who)):
 		return nil, ml.Errorf(ml.CodeNotFound, "there is no job %d of yours", in.ID)
-	case job.Kind != (ml.RetrainArgs{}).Kind():
-		return nil, ml.Errorf(ml.CodeNotFound, "job %d is no retraining", in.ID)
+	case job.Kind != (ml.RetrainArgs{}).Kind() && (job.Kind != (ml.NotifyArgs{}).Kind() || job.RequestedBy == ""):
+		return nil, ml.Errorf(ml.CodeNotFound, "job %d is no retraining, nor a test message", in.ID)
 	}
 	out, err := s.jobOf(ctx, job)
 	if err != nil {

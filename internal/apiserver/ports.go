@@ -112,6 +112,8 @@ type ImportReport struct {
 // queue takes retrainings and knows how they stand.
 type queue interface {
 	EnqueueRetrain(ctx context.Context, args ml.RetrainArgs) (id int64, joined bool, err error)
+	// EnqueueTest asks for a message that says that messages arrive.
+	EnqueueTest(ctx context.Context, e ml.Event, requestedBy string) (id int64, err error)
 	Job(ctx context.Context, id int64) (ml.Job, error)
 }
 

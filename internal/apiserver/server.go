@@ -43,6 +43,7 @@ type Options struct {
 	Records   records
 	CheckLog  checkLog
 	Auditor   auditor
+	Backups   backups
 	// Metrics answers GET /metrics.
 	Metrics http.Handler
 	// Checks tells the state of each part for /health. It must not take longer than its context.
@@ -55,6 +56,8 @@ type Options struct {
 	// are asked for no more often than their answers change.
 	Services func(context.Context) ([]api.Service, error)
 	KPIs     func(context.Context) (api.KPIs, error)
+	// Settings are those in force, for administrators, secrets masked.
+	Settings []api.Setting
 	// MLflowURL is where people look at MLflow, without a slash at its end; empty: nowhere.
 	MLflowURL string
 
@@ -107,7 +110,7 @@ func (o Options) validate() error {
 		"Accounts": o.Accounts == nil, "Users": o.Users == nil, "Versions": o.Versions == nil,
 		"Artifacts": o.Artifacts == nil, "Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
 		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil, "CheckLog": o.CheckLog == nil,
-		"Auditor": o.Auditor == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
+		"Auditor": o.Auditor == nil, "Backups": o.Backups == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
 		"Waiting": o.Waiting == nil, "Services": o.Services == nil, "KPIs": o.KPIs == nil,
 	} {
 		if missing {

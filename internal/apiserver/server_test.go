@@ -69,7 +69,7 @@ func testOptions(w *world, log io.Writer) Options {
 	return Options{
 		Addr: "127.0.0.1:0", Version: "test",
 		Predictor: w, Follower: w, Tokens: w, Accounts: w, Users: w, Versions: w, Artifacts: w, Activator: w, Catalogue: w, Datasets: w,
-		Queue: w, Progress: w, Records: w, CheckLog: w, Auditor: w,
+		Queue: w, Progress: w, Records: w, CheckLog: w, Auditor: w, Backups: w,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
 		Checks:  func(context.Context) map[string]api.Check { return w.checks },
 		Waiting: func(context.Context) (api.Waiting, error) { return w.undone, nil },

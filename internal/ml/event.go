@@ -11,6 +11,7 @@ const (
 	EventModel   EventTopic = "model"   // state: the active version
 	EventRetrain EventTopic = "retrain" // states: ok, rejected, failed
 	EventHealth  EventTopic = "health"  // states: up, down
+	EventTest    EventTopic = "test"    // somebody asks whether messages arrive: sent each time
 )
 
 // Severity chooses the colour of a message.
@@ -45,6 +46,8 @@ type EventField struct {
 // NotifyArgs are the arguments of the job that tells people of an event.
 type NotifyArgs struct {
 	Event Event `json:"event"`
+	// RequestedBy is who asked for a test, empty for all other messages.
+	RequestedBy string `json:"requested_by,omitempty"`
 }
 
 // Kind is the name of the job in the queue.

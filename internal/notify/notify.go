@@ -105,6 +105,9 @@ func New(o Options) (*Notifier, error) {
 // be called again with the same event after that time, an error at a time of the caller's choice.
 func (n *Notifier) Deliver(ctx context.Context, e ml.Event) (retryAfter time.Duration, err error) {
 	var d decision
+	if e.Topic == ml.EventTest {
+		return 0, n.test(ctx, e)
+	}
 	err = n.change(ctx, e.Topic, func(s ml.NotificationState) ml.NotificationState {
 		d = decide(s, e, n.options.Clock(), n.options.Cooldown, n.options.Lease)
 		return d.next
@@ -117,6 +120,19 @@ func (n *Notifier) Deliver(ctx context.Context, e ml.Event) (retryAfter time.Dur
 		return d.wait, nil
 	}
 	return n.send(ctx, e)
+}
+
+// test sends a message that somebody waits for: whatever its outcome, it is final and has words.
+func (n *Notifier) test(ctx context.Context, e ml.Event) error {
+	if n.options.Sender == nil {
+		return ml.Errorf(ml.CodeUnprocessed, "the worker has no receiver: set DISCORD_WEBHOOK_URL where it runs, and start it again")
+	}
+	if err := n.tell(ctx, e); err != nil {
+		n.metrics.count(e.Topic, outcomeDropped)
+		return ml.Errorf(ml.CodeUnprocessed, "the message was not taken: %w", err)
+	}
+	n.metrics.count(e.Topic, outcomeSent)
+	return nil
 }
 
 // send sends, with the topic claimed, and settles the claim.

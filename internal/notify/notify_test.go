@@ -366,3 +366,25 @@ func TestOptionsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// A test message is sent each time that it is asked for, leaves no state behind, and says what came of it.
+func TestTestMessages(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	e := ml.Event{Topic: ml.EventTest, State: "asked", Title: "Test message", At: b.now}
+	for range 2 {
+		if wait, err := b.n.Deliver(t.Context(), e); wait != 0 || err != nil {
+			t.Errorf("%v, %v", wait, err)
+		}
+	}
+	if len(b.outbox.states()) != 2 || len(b.memory.states) != 0 {
+		t.Errorf("sent %v, states %v", b.outbox.states(), b.memory.states)
+	}
+	n, err := New(Options{States: b.memory})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.Deliver(t.Context(), e); ml.CodeOf(err) != ml.CodeUnprocessed {
+		t.Errorf("without a webhook: %v", err)
+	}
+}

@@ -80,6 +80,15 @@ func (q *Queue) EnqueueNotify(ctx context.Context, e ml.Event) error {
 	return nil
 }
 
+// EnqueueTest asks for a test message, for whoever waits to learn what came of it.
+func (q *Queue) EnqueueTest(ctx context.Context, e ml.Event, requestedBy string) (id int64, err error) {
+	res, err := q.insert.Insert(ctx, ml.NotifyArgs{Event: e, RequestedBy: requestedBy}, notifyOptions())
+	if err != nil {
+		return 0, fmt.Errorf("queue: enqueue a test message: %w", coded(err))
+	}
+	return res.Job.ID, nil
+}
+
 // EnqueueNotifyTx is EnqueueNotify within a transaction of Options.DB: the message is owed if and
 // only if the transaction commits.
 func (q *Queue) EnqueueNotifyTx(ctx context.Context, tx *sql.Tx, e ml.Event) error {

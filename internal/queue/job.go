@@ -69,11 +69,11 @@ func jobOf(row *rivertype.JobRow) ml.Job {
 	if failed != nil && job.State != ml.JobSucceeded {
 		job.Error, job.ErrorCode = failed.Message, failed.Code
 	}
-	if row.Kind == (ml.RetrainArgs{}).Kind() {
-		var args ml.RetrainArgs
-		if json.Unmarshal(row.EncodedArgs, &args) == nil {
-			job.RequestedBy = args.RequestedBy
-		}
+	var args struct { // as in those of retrainings and of messages
+		RequestedBy string `json:"requested_by"`
+	}
+	if json.Unmarshal(row.EncodedArgs, &args) == nil {
+		job.RequestedBy = args.RequestedBy
 	}
 	return job
 }

@@ -48,8 +48,10 @@ func TestAuditFilters(t *testing.T) {
 	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
 	execute(t, s, "INSERT INTO users (id, username, email, password_hash, salt) VALUES (5, 'ann', 'e', '', '')")
 	for i, e := range []ml.AuditEntry{
-		{Level: "INFO", Component: "api", EventType: "login", UserID: 5}, {Level: "WARNING", Component: "api", EventType: "login_failed"},
-		{Level: "INFO", Component: "cli", EventType: "backup"}, {Level: "INFO", Component: "api", EventType: "login"},
+		{Level: "INFO", Component: "api", EventType: "login", UserID: 5},
+		{Level: "WARNING", Component: "api", EventType: "login_failed"},
+		{Level: "INFO", Component: "cli", EventType: "backup"},
+		{Level: "INFO", Component: "api", EventType: "login"},
 	} {
 		e.CreatedAt = noon.Add(time.Duration(i) * time.Hour)
 		if err := s.Audit(t.Context(), e); err != nil {

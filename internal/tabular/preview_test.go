@@ -17,8 +17,11 @@ func TestPreview(t *testing.T) {
 	want := Preview{
 		Delimiter: ';', Decimal: ',', Target: "bought", Read: 5,
 		Columns: []PreviewColumn{
-			{Name: "id", Kind: KindNumber}, {Name: "size", Kind: KindNumber}, {Name: "colour", Kind: KindText},
-			{Name: "bought", Kind: KindText, Values: []string{"yes", "no"}}, {Name: "note", Kind: KindEmpty, Empty: 4},
+			{Name: "id", Kind: KindNumber},
+			{Name: "size", Kind: KindNumber},
+			{Name: "colour", Kind: KindText},
+			{Name: "bought", Kind: KindText, Values: []string{"yes", "no"}},
+			{Name: "note", Kind: KindEmpty, Empty: 4},
 		},
 		Rows: [][]string{{"1", "2,5", "red", "yes", ""}, {"2", "3,5", "blue", "no", ""}, {"3", "x", "green", "yes", ""}, {"5", "4", "white", "no", ""}},
 		Problems: []RowError{

@@ -72,6 +72,8 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*AP
 		Records:    records{p.Store},
 		CheckLog:   p.Store,
 		Auditor:    p.Store,
+		Backups:    newBackups(p),
+		Settings:   around.Settings,
 		Metrics:    promhttp.HandlerFor(p.Registry, promhttp.HandlerOpts{EnableOpenMetrics: true}),
 		Checks:     p.checks(predictor),
 		Tracer:     p.Tracer,

@@ -40,7 +40,7 @@ func (p parts) Run(ctx context.Context) error { return runAll(ctx, p...) }
 // RunAPI is the process of cmd/api.
 func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 	return onFolder(ctx, c.Process, "api", log, func(ctx context.Context, p *Platform) error {
-		api, err := NewAPI(ctx, p, c.APISettings, Around{c.WatchedSettings, c.TrackingURI, c.PrefectURL})
+		api, err := NewAPI(ctx, p, c.APISettings, Around{c.WatchedSettings, c.TrackingURI, c.PrefectURL, settingsOf(&c)})
 		if err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui
 		if err != nil {
 			return err
 		}
-		api, err := NewAPI(ctx, p, c.APISettings, Around{c.WatchedSettings, c.TrackingURI, c.PrefectURL})
+		api, err := NewAPI(ctx, p, c.APISettings, Around{c.WatchedSettings, c.TrackingURI, c.PrefectURL, settingsOf(&c)})
 		if err != nil {
 			return err
 		}

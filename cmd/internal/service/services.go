@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/api"
 	"iacontinu/internal/reach"
 )
@@ -31,9 +32,16 @@ type WatchedSettings struct {
 func (w WatchedSettings) Validate() error {
 	var errs []error
 	for _, s := range []struct{ name, value string }{
-		{"PROMETHEUS_URL", w.PrometheusURL}, {"GRAFANA_URL", w.GrafanaURL}, {"ALERTMANAGER_URL", w.AlertmanagerURL}, {"KUMA_URL", w.KumaURL},
-		{"MLFLOW_PUBLIC_URL", w.MLflowPublic}, {"PREFECT_PUBLIC_URL", w.PrefectPublic}, {"PROMETHEUS_PUBLIC_URL", w.PrometheusPublic},
-		{"GRAFANA_PUBLIC_URL", w.GrafanaPublic}, {"ALERTMANAGER_PUBLIC_URL", w.AlertmanagerPublic}, {"KUMA_PUBLIC_URL", w.KumaPublic},
+		{"PROMETHEUS_URL", w.PrometheusURL},
+		{"GRAFANA_URL", w.GrafanaURL},
+		{"ALERTMANAGER_URL", w.AlertmanagerURL},
+		{"KUMA_URL", w.KumaURL},
+		{"MLFLOW_PUBLIC_URL", w.MLflowPublic},
+		{"PREFECT_PUBLIC_URL", w.PrefectPublic},
+		{"PROMETHEUS_PUBLIC_URL", w.PrometheusPublic},
+		{"GRAFANA_PUBLIC_URL", w.GrafanaPublic},
+		{"ALERTMANAGER_PUBLIC_URL", w.AlertmanagerPublic},
+		{"KUMA_PUBLIC_URL", w.KumaPublic},
 	} {
 		if s.value != "" {
 			errs = append(errs, judgeURL(s.name, s.value, " such as http://localhost:3000"))
@@ -49,6 +57,8 @@ type watched struct{ name, url, health, link string }
 type Around struct {
 	WatchedSettings
 	MLflow, Prefect string // as the worker and the flow runner have them
+	// Settings are all that are in force.
+	Settings []api.Setting
 }
 
 // servers are all servers around the platform, MLflow first; those without an address are off.
@@ -119,6 +129,17 @@ func stateOf(s reach.State) api.Service {
 	out := api.Service{Name: s.Name, Status: stateOK, LatencyMS: &ms, At: &at}
 	if s.Problem != "" {
 		out.Status, out.Detail, out.LatencyMS = stateDown, s.Problem, nil
+	}
+	return out
+}
+
+// settingsOf are the settings in force without their secrets.
+func settingsOf(config any) []api.Setting {
+	masked := boot.Masked(config)
+	out := make([]api.Setting, len(masked))
+	for i, text := range masked {
+		name, value, _ := strings.Cut(text, "=")
+		out[i] = api.Setting{Name: name, Value: value}
 	}
 	return out
 }
