@@ -29,6 +29,7 @@ const (
 	readChecks    = 2000   // that one answer is made of
 	shownFeatures = 12     // that moved most, if none is named
 	bins          = 20     // of a histogram
+	latestAmong   = 60     // checks, the latest one that scored anything is looked for
 	mostScored    = 10_000 // predictions that are set against the reference
 )
 
@@ -108,7 +109,7 @@ func pointOf(checks []ml.DriftReport, features []string) api.ScorePoint {
 }
 
 type askedDistributions struct {
-	Check string `query:"check" default:"latest" pattern:"^(latest|[1-9][0-9]{0,17})$" patternDescription:"the id of a check, or latest"`
+	Check string `query:"check" default:"latest" pattern:"^(latest|[1-9][0-9]{0,17})$" patternDescription:"the id of a check, or latest" doc:"The id of a check, or latest: of the last 60 the newest one that scored anything, else the newest"`
 }
 
 func (s *Server) driftDistributions(ctx context.Context, in *askedDistributions) (*with[api.DriftDistributions], error) {
@@ -150,14 +151,14 @@ func (s *Server) checkOf(ctx context.Context, asked string) (ml.DriftReport, err
 	if id, err := strconv.ParseInt(asked, 10, 64); err == nil {
 		return s.opt.CheckLog.Check(ctx, id)
 	}
-	newest, _, err := s.opt.Records.DriftHistory(ctx, 1)
+	newest, _, err := s.opt.Records.DriftHistory(ctx, latestAmong)
 	if err == nil && len(newest) == 0 {
 		err = ml.Errorf(ml.CodeNotFound, "there was no check yet")
 	}
 	if err != nil {
 		return ml.DriftReport{}, err
 	}
-	return newest[0], nil
+	return newest[max(0, slices.IndexFunc(newest, func(r ml.DriftReport) bool { return len(r.Details.Scores) > 0 }))], nil
 }
 
 func moved(f api.FeatureDistribution) float64 {

@@ -64,7 +64,7 @@ func TestDriftDistributions(t *testing.T) {
 	if _, err := c.DriftDistributions(t.Context(), 0); api.AsProblem(err) == nil || api.AsProblem(err).Status != 404 {
 		t.Errorf("before the first check: %v", err)
 	}
-	b.reports = []ml.DriftReport{scored(4, testNow, 0.1, 0.9)}
+	b.reports = []ml.DriftReport{{ID: 5, CreatedAt: testNow}, scored(4, testNow, 0.1, 0.9)} // the last one had too few rows
 	got, err := c.DriftDistributions(t.Context(), 0)
 	if err != nil || got.Check.ID != 4 || got.Features == nil || len(got.Features) != 0 {
 		t.Errorf("without a reference window: %+v, %v", got, err)

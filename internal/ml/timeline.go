@@ -16,10 +16,10 @@ const (
 	HappenedGenerate HappeningKind = "generate" // a dataset was drawn
 )
 
-// HappeningKinds are all of them.
+// HappeningKinds are all of them, in the order in which they lead to each other.
 func HappeningKinds() []HappeningKind {
 	return []HappeningKind{
-		HappenedDrift, HappenedRetrain, HappenedVerdict, HappenedSwap, HappenedRollback, HappenedImport, HappenedGenerate,
+		HappenedImport, HappenedDrift, HappenedRetrain, HappenedGenerate, HappenedVerdict, HappenedSwap, HappenedRollback,
 	}
 }
 

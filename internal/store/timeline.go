@@ -60,9 +60,14 @@ func (s *Store) Timeline(ctx context.Context, from, to time.Time, kinds []ml.Hap
 	out = slices.DeleteFunc(out, func(h ml.Happening) bool {
 		return len(kinds) > 0 && !slices.Contains(kinds, h.Kind)
 	})
-	slices.SortStableFunc(out, func(a, b ml.Happening) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
+	slices.SortFunc(out, func(a, b ml.Happening) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(turn(b.Kind), turn(a.Kind)), cmp.Compare(b.ID, a.ID))
+	})
 	return out[:min(limit, len(out))], len(out) > limit, nil
 }
+
+// turn orders what happened within one second: each leads to the next.
+func turn(k ml.HappeningKind) int { return slices.Index(ml.HappeningKinds(), k) }
 
 // span returns the ids of the first and the last row of a log that were written from a moment to another.
 func (s *Store) span(ctx context.Context, maxID, next string, from, to time.Time) (first, last int64, err error) {

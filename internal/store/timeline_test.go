@@ -32,8 +32,8 @@ func TestTimeline(t *testing.T) {
 	all := []ml.Happening{
 		event(8, "rollback", 2, "v1", nil, ""), // a version that is gone has no accuracy any more
 		event(5, "import", 2, "", number(60), "x.csv"),
-		event(3, "verdict", 1, "v2", number(0.93), "activated"),
 		event(3, "swap", 1, "v2", number(0.93), ""),
+		event(3, "verdict", 1, "v2", number(0.93), "activated"),
 		event(1, "retrain", 1, "v2", number(800), "drift"),
 		event(0, "drift", 4, "v1", number(0.3), "retrained"),
 		event(-20, "drift", 3, "v1", number(0.2), "retrained"),
@@ -51,7 +51,7 @@ func TestTimeline(t *testing.T) {
 		"the newest":   {-600, 600, nil, 3, all[:3], true},
 		"just so many": {-600, 600, nil, 9, all, false},
 		"a span":       {-30, 0, nil, 100, all[5:8], false},
-		"kinds":        {-600, 600, []ml.HappeningKind{"swap", "import"}, 100, []ml.Happening{all[1], all[3]}, false},
+		"kinds":        {-600, 600, []ml.HappeningKind{"swap", "import"}, 100, []ml.Happening{all[1], all[2]}, false},
 		"no time":      {10, 20, nil, 100, nil, false},
 	} {
 		got, more, err := s.Timeline(t.Context(), at(tt.from).Time, at(tt.to).Time, tt.kinds, tt.limit)
