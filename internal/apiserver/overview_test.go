@@ -10,7 +10,7 @@ import (
 	"iacontinu/internal/ml"
 )
 
-func codes(facts []api.Fact) (out []string) {
+func factCodes(facts []api.Fact) (out []string) {
 	for _, f := range facts {
 		out = append(out, f.Code)
 	}
@@ -31,7 +31,7 @@ func TestOverview(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Level != "ok" || !slices.Equal(codes(got.Facts), []string{"well"}) || got.Facts[0].Values["version"] != "v2" {
+	if got.Level != "ok" || !slices.Equal(factCodes(got.Facts), []string{"well"}) || got.Facts[0].Values["version"] != "v2" {
 		t.Errorf("%s: %+v", got.Level, got.Facts)
 	}
 	if m := got.Model; m == nil || m.Version != "v2" || m.Accuracy != 0.9 || !slices.Equal(m.AccuracyInterval, []float64{0.85, 0.93}) {
@@ -85,7 +85,7 @@ func TestFacts(t *testing.T) {
 		if tt.check != nil {
 			checks = append(checks, *tt.check)
 		}
-		if got := codes(facts(o, checks, tt.parts, tt.overdue)); !slices.Equal(got, tt.want) {
+		if got := factCodes(facts(o, checks, tt.parts, tt.overdue)); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}

@@ -32,13 +32,24 @@ func parsePredict(body []byte, schema ml.Schema, dst []float64) (row []float64, 
 		return nil, false, invalidBody(ml.FieldError{Location: "body.features", Message: "is required: a list of numbers, or an object of numbers by feature name"})
 	}
 	row, problems := parseRow(raw, schema, "body.features")
-	if asked, ok := fields["explain"]; ok && json.Unmarshal(asked, &explain) != nil {
-		problems = append(problems, ml.FieldError{Location: "body.explain", Message: "must be true or false", Value: excerpt(asked)})
+	explain, err = parseBool(fields["explain"])
+	if err != nil {
+		problems = append(problems, ml.FieldError{Location: "body.explain", Message: err.Error(), Value: excerpt(fields["explain"])})
 	}
 	if problems != nil {
 		return nil, false, invalidBody(problems...)
 	}
 	return row, explain, nil
+}
+
+// parseBool reads true or false; what is absent is false. It is apart from parsePredict, whose plain path must not
+// pay for a variable that is decoded into.
+func parseBool(raw json.RawMessage) (bool, error) {
+	var v bool
+	if raw != nil && json.Unmarshal(raw, &v) != nil {
+		return false, errors.New("must be true or false")
+	}
+	return v, nil
 }
 
 // parsePlain takes exactly one object with the one key "features" and a list of JSON numbers. It

@@ -82,7 +82,7 @@ func (q *Queue) EnqueueNotify(ctx context.Context, e ml.Event) error {
 
 // EnqueueTest asks for a test message, for whoever waits to learn what came of it.
 func (q *Queue) EnqueueTest(ctx context.Context, e ml.Event, requestedBy string) (id int64, err error) {
-	res, err := q.insert.Insert(ctx, ml.NotifyArgs{Event: e, RequestedBy: requestedBy}, notifyOptions())
+	res, err := q.insert.Insert(ctx, ml.NotifyArgs{Event: e, RequestedBy: requestedBy}, notifyOptions(ctx))
 	if err != nil {
 		return 0, fmt.Errorf("queue: enqueue a test message: %w", coded(err))
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // schemaVersion is the number of the newest migration.
-const schemaVersion = 9
+const schemaVersion = 10
 
 func at(year int, month time.Month, day, hour, minute, sec, nsec int) time.Time {
 	return time.Date(year, month, day, hour, minute, sec, nsec, time.UTC)

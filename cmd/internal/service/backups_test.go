@@ -52,9 +52,9 @@ func TestBackupsOverTheAPI(t *testing.T) {
 // No setting that is shown tells a secret, in whichever way it was given.
 func TestSettingsAreMasked(t *testing.T) {
 	t.Parallel()
-	got := settingsOf(&APIConfig{
-		APISettings: APISettings{Host: "127.0.0.1"}, Folder: Folder{JWTSecret: "hush"}, TrackingURI: "http://ann:hush@mlflow:5000",
-	})
+	var c APIConfig
+	c.APISettings.Host, c.JWTSecret, c.TrackingURI = "127.0.0.1", "hush", "http://ann:hush@mlflow:5000"
+	got := settingsOf(&c)
 	for _, want := range []api.Setting{
 		{Name: "API_HOST", Value: "127.0.0.1"}, {Name: "JWT_SECRET_KEY", Value: "(set)"}, {Name: "MLFLOW_TRACKING_URI", Value: "http://(set)@mlflow:5000"},
 	} {
