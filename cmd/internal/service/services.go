@@ -16,9 +16,9 @@ import (
 // WatchedSettings say where the servers around the platform are, for the page that shows how they are.
 type WatchedSettings struct {
 	PrometheusURL   string `env:"PROMETHEUS_URL" help:"where Prometheus is asked how it is, such as http://localhost:9090; empty: it is not"`
-	GrafanaURL      string `env:"GRAFANA_URL" help:"the same of Grafana, such as http://localhost:3000"`
-	AlertmanagerURL string `env:"ALERTMANAGER_URL" help:"the same of Alertmanager, such as http://localhost:9093"`
-	KumaURL         string `env:"KUMA_URL" help:"the same of Uptime Kuma, such as http://localhost:3001"`
+	GrafanaURL      string `env:"GRAFANA_URL" help:"where Grafana is asked, such as http://localhost:3000"`
+	AlertmanagerURL string `env:"ALERTMANAGER_URL" help:"where Alertmanager is asked, such as http://localhost:9093"`
+	KumaURL         string `env:"KUMA_URL" help:"where Uptime Kuma is, such as http://localhost:3001; empty: it is not asked, and kuma provision takes that address"`
 
 	MLflowPublic       string `env:"MLFLOW_PUBLIC_URL" help:"where people open MLflow; empty: MLFLOW_TRACKING_URI"`
 	PrefectPublic      string `env:"PREFECT_PUBLIC_URL" help:"where people open Prefect; empty: PREFECT_API_URL without /api"`
@@ -50,8 +50,8 @@ func (w WatchedSettings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// watched is a server that is asked how it is, and where people find it.
-type watched struct{ name, url, health, link string }
+// neighbour is a server that is asked how it is, and where people find it.
+type neighbour struct{ name, url, health, link string }
 
 // Around are the servers around an API.
 type Around struct {
@@ -62,12 +62,12 @@ type Around struct {
 }
 
 // servers are all servers around the platform, MLflow first; those without an address are off.
-func (w Around) servers() []watched {
+func (w Around) servers() []neighbour {
 	mlflow, prefect := w.MLflow, w.Prefect
 	if mlflow == trackingOff {
 		mlflow = ""
 	}
-	return []watched{
+	return []neighbour{
 		{"mlflow", mlflow, "/health", public(w.MLflowPublic, mlflow)},
 		{"prefect", prefect, "/health", public(w.PrefectPublic, strings.TrimSuffix(strings.TrimSuffix(prefect, "/"), "/api"))},
 		{"prometheus", w.PrometheusURL, "/-/healthy", public(w.PrometheusPublic, w.PrometheusURL)},
@@ -92,7 +92,7 @@ func public(given, asked string) string {
 
 // services asks the platform's own parts and the servers around it. self is the API's own address: asked
 // over the network like the others, its latency is what a client sees.
-func (p *Platform) services(model serving, servers []watched, self func() string) func(context.Context) ([]api.Service, error) {
+func (p *Platform) services(model serving, servers []neighbour, self func() string) func(context.Context) ([]api.Service, error) {
 	parts := p.checks(model)
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context) ([]api.Service, error) {
