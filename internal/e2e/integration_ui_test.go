@@ -83,9 +83,10 @@ func TestPages(t *testing.T) {
 	s := openSite(t)
 	s.doors()
 	s.predicts()
+	s.feeds()
 	s.trains()
 	s.drifts()
-	s.looks("admin", "/", "/predict", "/drift", "/models")
+	s.looks("admin", "/", "/predict", "/data", "/drift", "/models")
 	s.viewer()
 }
 
@@ -125,6 +126,32 @@ func (s *site) predicts() {
 		s.t.Fatal(err)
 	}
 	s.click("button", "^Predict all$", s.leadsTo("#batch", "30 rows were answered"))
+}
+
+// feeds makes rows, imports a file after a look at it, and deletes that again.
+func (s *site) feeds() {
+	s.open(s.url + "/data")
+	s.see("#data-list th", "^1$")
+	s.fill("input[name=samples]", "700")
+	s.click("button", "^Generate$", s.leadsTo(".notice", "The rows were made"))
+	s.see("#data-detail .balance", "700|rows")
+	s.see("#data-detail .area", "")
+	file := filepath.Join(s.t.TempDir(), "patients.csv")
+	text := "age,dose,note,ill\n" + strings.Repeat("41.5,2,a,no\n63,1.25,b,yes\n", 40) + "old,1,c,no\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := do(s.browser, chromedp.SetUploadFiles("#import", []string{file})); err != nil {
+		s.t.Fatal(err)
+	}
+	s.see("#import-seen", "81 rows were looked at")
+	s.see("#import-seen .notice", "Line 82")
+	s.examine("data with a preview")
+	js[bool](s.browser, `document.querySelector('select[name=target]').value = 'ill'; document.querySelector('[name=ignore][value=note]').checked = true; document.querySelector('[name=skip_bad]').checked = true; true`)
+	s.click("button", "^Import$", s.leadsTo(".notice", "80 rows were imported.*1 row can’t be used"))
+	s.see("#data-detail h2", "patients.csv")
+	s.click("button", "^Delete$", s.leadsTo("h2", "^Delete dataset"))
+	s.click(".dialog button", "^Delete$", s.leadsTo(".notice", "The dataset was deleted"))
 }
 
 func (s *site) trains() {

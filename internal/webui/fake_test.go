@@ -1,8 +1,13 @@
 package webui
 
 import (
+	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -32,6 +37,7 @@ type fakeAPI struct {
 	trains []api.Training
 	models []api.Version
 	recent []api.LoggedPrediction
+	sets   []api.DatasetDetail
 	job    api.Job
 	refuse *api.Problem // answers every change
 	asked  []string     // changes
@@ -63,9 +69,30 @@ func (f *fakeAPI) withModel() *fakeAPI {
 		{ID: 2, ModelVersion: "v2", AccuracyAfter: 0.953, Verdict: "activated", CreatedAt: at},
 		{ID: 1, ModelVersion: "v1", AccuracyAfter: 0.5, Verdict: "rejected", Details: "no better", CreatedAt: at.Add(-time.Hour)},
 	}
+	f.sets = []api.DatasetDetail{dataset2, dataset1}
 	f.checks = []api.DriftDetection{measured(now, "retrained", true, 0.4), measured(now.Add(-time.Minute), "none", false, 0.02)}
 	return f
 }
+
+// What the active version learned from can't be deleted; the other is an imported file.
+var (
+	dataset1 = api.DatasetDetail{
+		Dataset: api.Dataset{
+			GenerationID: 1, SamplesCount: 4, CreatedAt: now, Source: "generated", Features: []string{"age"}, Target: "ill", Classes: []string{"no", "yes"}, ClassCounts: []int{3, 1},
+		},
+		Seed: 42, SummarisedRows: 4, UsedBy: []string{"v2"}, NeededBy: "v2",
+	}
+	dataset2 = api.DatasetDetail{
+		Dataset: api.Dataset{
+			GenerationID: 2, SamplesCount: 5000, CreatedAt: now, Source: "imported", Name: "a<b>.csv", Features: []string{"age", "dose"}, Target: "ill", Classes: []string{"no", "yes"}, ClassCounts: []int{4000, 1000},
+		},
+		SummarisedRows: 3000,
+		FeatureDetails: []api.DatasetFeature{
+			{Name: "age", Min: 1, Max: 3, Mean: 2, Scale: 0.5, Edges: []float64{1, 2, 3}, Counts: [2][]int{{2000, 2000}, {900, 100}}},
+			{Name: "dose", Min: 1, Max: 1, Mean: 1, Edges: []float64{1, 1, 1}, Counts: [2][]int{{4000, 0}, {1000, 0}}},
+		},
+	}
+)
 
 func measured(at time.Time, action string, drift bool, ks float64) api.DriftDetection {
 	return api.DriftDetection{
@@ -108,6 +135,12 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
 		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
 	}
+	list := api.DatasetList{TotalDatasets: len(f.sets)}
+	for _, set := range f.sets {
+		list.Datasets = append(list.Datasets, set.Dataset)
+		answers[api.DatasetPath(set.GenerationID)] = set
+	}
+	answers[api.PathDatasetList] = list
 	if f.job.ID != 0 {
 		answers[api.JobPath(f.job.ID)] = f.job
 	}
@@ -132,6 +165,10 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
 	if f.refuse != nil {
 		f.problem(w, *f.refuse)
+		return
+	}
+	if answer := f.changeData(r, role); answer != nil {
+		answer(w)
 		return
 	}
 	switch path := r.URL.Path; path {
@@ -169,6 +206,40 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 	default:
 		f.t.Errorf("the contract has no %s %s", r.Method, path)
 	}
+}
+
+// changeData answers what changes datasets, and gives nil for all else.
+func (f *fakeAPI) changeData(r *http.Request, role string) func(http.ResponseWriter) {
+	give := func(status int, body any) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) { f.answer(w, status, body) }
+	}
+	file, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(file))
+	switch r.Method + " " + r.URL.Path {
+	case "POST " + api.PathGenerate:
+		in := decode[api.GenerateRequest](f, r)
+		f.asked = append(f.asked, fmt.Sprintf("%d %q %d", in.Samples, in.Drift, *cmp.Or(in.Seed, new(uint64))))
+		return give(http.StatusOK, api.GenerateResponse{GenerationID: 1})
+	case "POST " + api.PathPreview:
+		f.asked = append(f.asked, fmt.Sprintf("%d bytes, whole %q", len(file), r.URL.Query().Get("whole")))
+		return give(http.StatusOK, api.DatasetPreview{
+			Columns: []api.PreviewColumn{{Name: "age", Kind: "number"}, {Name: "note", Kind: "text"}, {Name: "ill", Kind: "text"}}, Target: "ill",
+			Rows: [][]string{{"1", "<i>", "no"}}, RowsRead: 2, Problems: []api.BadRow{{Line: 3, Column: "age", Reason: "is not a number"}},
+		})
+	case "POST " + api.PathDatasets:
+		f.asked = append(f.asked, r.URL.Query().Encode()+" "+string(file))
+		out := api.ImportResponse{Dataset: dataset2.Dataset}
+		if r.URL.Query().Get("skip_bad") != "" {
+			out.BadCount, out.Bad = 1, []api.BadRow{{Line: 3, Column: "age", Reason: "is not a number"}}
+		}
+		return give(http.StatusCreated, out)
+	case "DELETE " + api.DatasetPath(2):
+		if role != "admin" {
+			return func(w http.ResponseWriter) { f.problem(w, api.Problem{Status: http.StatusForbidden}) }
+		}
+		return func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
+	}
+	return nil
 }
 
 func decode[T any](f *fakeAPI, r *http.Request) (in T) {
@@ -276,6 +347,37 @@ func (v *visitor) get(path string) answered {
 func (v *visitor) post(path string, form url.Values) answered {
 	v.t.Helper()
 	return v.send(v.request(http.MethodPost, path, form))
+}
+
+// upload sends a form with a file; "" is none.
+func (v *visitor) upload(path, file string, fields url.Values) answered {
+	v.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, values := range fields {
+		for _, value := range values {
+			if err := form.WriteField(name, value); err != nil {
+				v.t.Fatal(err)
+			}
+		}
+	}
+	name := ""
+	if file != "" {
+		name = "rows.csv"
+	}
+	part, err := form.CreateFormFile("file", name)
+	if err == nil {
+		_, err = part.Write([]byte(file))
+	}
+	if err = errors.Join(err, form.Close()); err != nil {
+		v.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.base+path, &body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	return v.send(r)
 }
 
 // wants fails unless the page is of that status and has all of the texts.

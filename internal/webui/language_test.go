@@ -66,6 +66,8 @@ func TestUsedKeysExist(t *testing.T) {
 	}
 	delete(used, "fault.")
 	delete(used, "models.done.")
+	delete(used, "data.done.")
+	delete(used, "data.kind.")
 	delete(used, "models.")
 	delete(used, "month.")
 	known := words(t)["en"].words
@@ -74,7 +76,7 @@ func TestUsedKeysExist(t *testing.T) {
 			t.Errorf("no words for %s", key)
 		}
 	}
-	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|models\.(roc|calibration)|month)|_empty$`)
+	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|source|kind|models\.(roc|calibration)|month)|_empty$`)
 	for key := range known {
 		if !used[key] && !built.MatchString(key) {
 			t.Errorf("nothing says %s", key)

@@ -232,7 +232,7 @@ func (s *Server) retrain(w http.ResponseWriter, r *http.Request, v *visit) {
 	reply, err := v.client.Retrain(ctx, api.RetrainRequest{}, false)
 	switch {
 	case err != nil:
-		s.refuseModels(w, r, v, err)
+		s.refuse(w, r, v, "models", err)
 	case reply.Job != nil:
 		http.Redirect(w, r, fmt.Sprintf("/models?job=%d", reply.Job.ID), http.StatusSeeOther)
 	default:
@@ -254,7 +254,7 @@ func (s *Server) retrainConditional(w http.ResponseWriter, r *http.Request, v *v
 	answer, err := v.client.RetrainConditional(ctx, api.ConditionalRequest{AccuracyThreshold: &threshold, ForceRetrain: r.PostFormValue("force") != ""}, false)
 	switch {
 	case err != nil:
-		s.refuseModels(w, r, v, err)
+		s.refuse(w, r, v, "models", err)
 	case answer.RetrainTriggered:
 		http.Redirect(w, r, fmt.Sprintf("/models?job=%d", answer.JobID), http.StatusSeeOther)
 	default:
@@ -278,17 +278,8 @@ func (s *Server) serveOther(w http.ResponseWriter, r *http.Request, v *visit, do
 	ctx, cancel := context.WithTimeout(r.Context(), 2*s.opt.Patience) // the API waits until it serves
 	defer cancel()
 	if _, err := do(ctx); err != nil {
-		s.refuseModels(w, r, v, err)
+		s.refuse(w, r, v, "models", err)
 		return
 	}
 	http.Redirect(w, r, "/models?"+url.Values{"done": {done}}.Encode(), http.StatusSeeOther)
-}
-
-func (s *Server) refuseModels(w http.ResponseWriter, r *http.Request, v *visit, err error) {
-	if s.toLogin(w, r, err) {
-		return
-	}
-	status := s.fail(r, v, err)
-	v.Path = "/models"
-	s.answer(w, r, v, pageOf("models"), status)
 }

@@ -1,8 +1,6 @@
 package webui
 
 import (
-	"bytes"
-	"mime/multipart"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -108,28 +106,7 @@ func TestPredictBatch(t *testing.T) {
 	t.Parallel()
 	v := setup(t, newFakeAPI(t).withModel(), "ann")
 	send := func(rows, file, as string) answered {
-		var body bytes.Buffer
-		form := multipart.NewWriter(&body)
-		for name, value := range map[string]string{"rows": rows, "as": as} {
-			if err := form.WriteField(name, value); err != nil {
-				t.Fatal(err)
-			}
-		}
-		part, err := form.CreateFormFile("file", "")
-		if file != "" {
-			part, err = form.CreateFormFile("file", "rows.csv")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = part.Write([]byte(file))
-		_ = form.Close()
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, v.base+"/predict/batch", &body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", form.FormDataContentType())
-		return v.send(r)
+		return v.upload("/predict/batch", file, url.Values{"rows": {rows}, "as": {as}})
 	}
 	send("1,2\n3,4", "", "page").wants(t, http.StatusOK, "2 rows were answered", "70.0%")
 	send("1,x", "", "page").wants(t, http.StatusUnprocessableEntity, "Line 1: dose is not a number", "1,x</textarea>")

@@ -11,6 +11,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -73,8 +74,10 @@ func (l *language) functions() template.FuncMap {
 		"decimal": l.number,
 		"percent": l.percent,
 		"measure": l.significant,
-		"chance":  l.chance,
-		"when":    func(t any) template.HTML { return l.timeElement(t, "") },
+		// percentage is a length within a picture, which is written alike in all languages.
+		"percentage": func(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" },
+		"chance":     l.chance,
+		"when":       func(t any) template.HTML { return l.timeElement(t, "") },
 		// ago is told by app.js, which counts on; without it the moment is shown.
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },
 		"name": func(kind, code string) string { return l.or(kind+"."+code, code) },

@@ -19,6 +19,10 @@ func (s *Server) routes() http.Handler {
 	}
 	mux.HandleFunc("POST /predict", s.signedIn(s.predict))
 	mux.HandleFunc("POST /predict/batch", s.signedIn(s.predictBatch))
+	mux.HandleFunc("POST /data/generate", s.signedIn(s.generate))
+	mux.HandleFunc("POST /data/preview", s.signedIn(s.preview))
+	mux.HandleFunc("POST /data/import", s.signedIn(s.importFile))
+	mux.HandleFunc("POST /data/delete", s.signedIn(s.deleteDataset))
 	mux.HandleFunc("POST /models/retrain", s.signedIn(s.retrain))
 	mux.HandleFunc("POST /models/conditional", s.signedIn(s.retrainConditional))
 	mux.HandleFunc("POST /models/activate", s.signedIn(s.activate))
@@ -32,6 +36,7 @@ func (s *Server) routes() http.Handler {
 var pages = []page{
 	{name: "overview", path: "/", parts: []string{"overview-now", "overview-checks", "overview-history", "overview-parts"}, load: loadOverview},
 	{name: "predict", path: "/predict", parts: []string{"predict-recent"}, load: loadPredict},
+	{name: "data", path: "/data", parts: []string{"data-list"}, load: loadData},
 	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-checks"}, load: loadDrift},
 	{name: "models", path: "/models", parts: []string{"models-job", "models-compare", "models-list"}, load: loadModels},
 }

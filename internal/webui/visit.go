@@ -117,6 +117,16 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *visit, p page
 	s.render(w, r, v, status)
 }
 
+// refuse tells on the page that a form is of what the API has against it.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, v *visit, name string, err error) {
+	if s.toLogin(w, r, err) {
+		return
+	}
+	status, p := s.fail(r, v, err), pageOf(name)
+	v.Path = p.path
+	s.answer(w, r, v, p, status)
+}
+
 // fill asks for the page's data.
 func (v *visit) fill(ctx context.Context, p page) (err error) {
 	v.Data, err = p.load(ctx, v)

@@ -145,16 +145,43 @@ document.addEventListener('pointerdown', event => {
 document.addEventListener('submit', event => {
   const button = event.submitter;
   if (!button || button.value === 'file') return;
+  const progress = event.target.querySelector('progress');
+  if (progress) progress.hidden = false;
   setTimeout(() => { button.disabled = true; });
 });
 addEventListener('pageshow', () => document.querySelectorAll('button[disabled]').forEach(b => { b.disabled = false; }));
+
+// A file that is chosen is looked at before it is sent: the server is given its beginning.
+document.addEventListener('change', async event => {
+  const field = event.target.closest?.('input[data-preview]'), file = field?.files[0];
+  if (!file) return;
+  const most = Number(field.dataset.most), form = new FormData();
+  form.set('file', file.slice(0, most), file.name);
+  if (file.size > most) form.set('cut', '1');
+  const place = document.getElementById(field.id + '-seen');
+  place.setAttribute('aria-busy', 'true');
+  try {
+    const response = await fetch(field.dataset.preview, {method: 'POST', body: form});
+    const page = new DOMParser().parseFromString(await response.text(), 'text/html');
+    const fault = page.querySelector('main > .notice.bad');
+    if (field.files[0] !== file) return; // another was chosen meanwhile
+    place.replaceChildren(...(fault ? [fault] : page.getElementById(place.id).childNodes));
+  } catch {
+    if (offline) offline.hidden = false;
+  } finally {
+    place.removeAttribute('aria-busy');
+  }
+});
 
 // Files dropped on their field's place.
 for (const drop of document.querySelectorAll('.drop')) {
   const mark = on => event => {
     event.preventDefault();
     drop.classList.toggle('over', on);
-    if (event.type === 'drop') drop.querySelector('input').files = event.dataTransfer.files;
+    if (event.type !== 'drop') return;
+    const field = drop.querySelector('input');
+    field.files = event.dataTransfer.files;
+    field.dispatchEvent(new Event('change', {bubbles: true}));
   };
   drop.addEventListener('dragover', mark(true));
   drop.addEventListener('dragleave', mark(false));

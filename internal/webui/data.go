@@ -1,0 +1,276 @@
+package webui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/chart"
+)
+
+// dataData is what the page of datasets shows.
+type dataData struct {
+	Sets    []dataset
+	Total   int
+	Chosen  *api.DatasetDetail
+	Gone    bool // the one asked for
+	Classes []share
+	Charts  []template.HTML
+	Unshown int // features without a chart
+
+	Preview  *api.DatasetPreview
+	Imported *api.ImportResponse // with something to tell of
+	Wrong    string              // what is wrong with the generation asked for
+}
+
+// dataset is a line of the list.
+type dataset struct {
+	api.Dataset
+	Shares []share
+}
+
+// share is how many rows a class has.
+type share struct {
+	Class string
+	Rows  int
+	Share float64
+}
+
+const (
+	shownDatasets = 50
+	shownFeatures = 12
+)
+
+func loadData(ctx context.Context, v *visit) (any, error) {
+	d, ok := v.Data.(*dataData) // what the form left
+	if !ok {
+		d = &dataData{}
+	}
+	if done := v.query.Get("done"); v.or("data.done."+done, "") != "" {
+		v.Done = v.must("data.done." + done)
+	}
+	list, err := v.client.Datasets(ctx, shownDatasets)
+	if err != nil {
+		return nil, err
+	}
+	d.Total = list.TotalDatasets
+	for _, set := range list.Datasets {
+		d.Sets = append(d.Sets, dataset{set, sharesOf(set)})
+	}
+	id, err := strconv.ParseInt(v.query.Get("id"), 10, 64)
+	switch {
+	case err == nil:
+	case len(d.Sets) > 0:
+		id = d.Sets[0].GenerationID
+	default:
+		return d, nil
+	}
+	return d, d.choose(ctx, v, id)
+}
+
+// choose asks for one dataset in full. One that is gone is told and no error.
+func (d *dataData) choose(ctx context.Context, v *visit, id int64) error {
+	detail, err := v.client.Dataset(ctx, id)
+	if p := api.AsProblem(err); p != nil && p.Status == http.StatusNotFound {
+		d.Gone = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d.Chosen, d.Classes = &detail, sharesOf(detail.Dataset)
+	shown := detail.FeatureDetails[:min(len(detail.FeatureDetails), shownFeatures)]
+	d.Unshown = len(detail.FeatureDetails) - len(shown)
+	for i, f := range shown {
+		d.Charts = append(d.Charts, v.featureChart(i, detail.Dataset, f))
+	}
+	return nil
+}
+
+func sharesOf(set api.Dataset) []share {
+	total := 0
+	for _, n := range set.ClassCounts {
+		total += n
+	}
+	if total == 0 || len(set.Classes) != len(set.ClassCounts) {
+		return nil
+	}
+	var out []share
+	for i, n := range set.ClassCounts {
+		out = append(out, share{set.Classes[i], n, float64(n) / float64(total)})
+	}
+	return out
+}
+
+// histogram is one in the reader's language.
+func (v *visit) histogram(id, title string) chart.Histogram {
+	return chart.Histogram{
+		ID: id, Title: title, X: v.significant,
+		Labels: chart.Labels{X: v.must("data.values"), Figures: v.must("chart.figures"), Empty: v.must("data.constant")},
+	}
+}
+
+// featureChart shows where the values of a feature lie, for each class.
+func (v *visit) featureChart(i int, set api.Dataset, f api.DatasetFeature) template.HTML {
+	h := v.histogram(fmt.Sprintf("feature-%d", i), f.Name)
+	h.Summary = v.must("data.feature_summary", v.significant(f.Min), v.significant(f.Max), v.significant(f.Mean), v.significant(f.Scale))
+	h.Edges, h.Y = f.Edges, func(n float64) string { return v.number(0, n) }
+	for class, counts := range f.Counts {
+		name := strconv.Itoa(class)
+		if class < len(set.Classes) {
+			name = set.Classes[class]
+		}
+		h.Series = append(h.Series, chart.Counted{Name: set.Target + " = " + name, Counts: counts})
+	}
+	return h.HTML()
+}
+
+// Kinds of drift that rows can be generated with.
+func (d *dataData) Kinds() []string { return []string{"hour", "none", "covariate", "concept", "label"} }
+
+// generate makes rows, which the page waits for.
+func (s *Server) generate(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	var in api.GenerateRequest
+	samples, err := strconv.Atoi(strings.TrimSpace(r.PostFormValue("samples")))
+	in.Samples = samples
+	if kind := r.PostFormValue("drift"); kind != "hour" {
+		in.Drift = kind
+	}
+	if text := strings.TrimSpace(r.PostFormValue("seed")); text != "" && err == nil {
+		var seed uint64
+		seed, err = strconv.ParseUint(text, 10, 53)
+		in.Seed = &seed
+	}
+	if err != nil || samples < 1 {
+		v.Data = &dataData{Wrong: v.must("data.bad_generation")}
+		v.Path = "/data"
+		s.answer(w, r, v, pageOf("data"), http.StatusUnprocessableEntity)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience+generatePatience)
+	defer cancel()
+	made, err := v.client.Generate(ctx, in)
+	if err != nil {
+		s.refuse(w, r, v, "data", err)
+		return
+	}
+	toDataset(w, r, made.GenerationID, "generated")
+}
+
+func toDataset(w http.ResponseWriter, r *http.Request, id int64, done string) {
+	http.Redirect(w, r, "/data?"+url.Values{"id": {strconv.FormatInt(id, 10)}, "done": {done}}.Encode(), http.StatusSeeOther)
+}
+
+const (
+	generatePatience = 30 * time.Second
+	uploadPatience   = 10 * time.Minute
+	keptInMemory     = 1 << 20 // of an upload; the rest lies in a temporary file
+)
+
+// uploaded is the file of a form, which Close removes.
+func (s *Server) uploaded(w http.ResponseWriter, r *http.Request) (multipart.File, *multipart.FileHeader, error) {
+	control := http.NewResponseController(w)
+	until := time.Now().Add(uploadPatience)
+	if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until.Add(readPatience))); err != nil {
+		s.log.DebugContext(r.Context(), "an upload has the patience of any request", "error", err)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, api.MaxUpload+maxForm)
+	if err := r.ParseMultipartForm(keptInMemory); err != nil {
+		return nil, nil, err
+	}
+	return r.FormFile("file")
+}
+
+// preview shows what the beginning of a file tells of it, before anything is kept.
+func (s *Server) preview(w http.ResponseWriter, r *http.Request, v *visit) {
+	v.Path = "/data"
+	file, header, err := s.uploaded(w, r)
+	if err != nil || header.Size == 0 {
+		s.refuseUpload(w, r, v, err)
+		return
+	}
+	defer r.MultipartForm.RemoveAll() //nolint:errcheck // a temporary file
+	defer file.Close()
+	head, err := io.ReadAll(io.LimitReader(file, api.MaxPreview))
+	if err != nil {
+		s.refuseUpload(w, r, v, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
+	defer cancel()
+	whole := header.Size <= api.MaxPreview && r.PostFormValue("cut") == ""
+	seen, err := v.client.Preview(ctx, head, whole)
+	if err != nil {
+		s.refuse(w, r, v, "data", err)
+		return
+	}
+	v.Data = &dataData{Preview: &seen}
+	s.answer(w, r, v, pageOf("data"), http.StatusOK)
+}
+
+// importFile hands a file on to the API, which says what became of it.
+func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
+	v.Path = "/data"
+	file, header, err := s.uploaded(w, r)
+	if err != nil || header.Size == 0 {
+		s.refuseUpload(w, r, v, err)
+		return
+	}
+	defer r.MultipartForm.RemoveAll() //nolint:errcheck // a temporary file
+	defer file.Close()
+	up := api.Upload{Name: header.Filename, Target: r.PostFormValue("target"), SkipBad: r.PostFormValue("skip_bad") != ""}
+	up.Ignore = slices.DeleteFunc(slices.Clone(r.PostForm["ignore"]), func(name string) bool { return name == up.Target })
+	ctx, cancel := context.WithTimeout(r.Context(), uploadPatience)
+	defer cancel()
+	got, err := v.client.Import(ctx, file, up)
+	switch {
+	case err != nil:
+		s.refuse(w, r, v, "data", err)
+	case got.BadCount == 0 && got.CopyOf == 0:
+		toDataset(w, r, got.GenerationID, "imported")
+	default:
+		v.query = url.Values{"id": {strconv.FormatInt(got.GenerationID, 10)}}
+		v.Data = &dataData{Imported: &got}
+		s.answer(w, r, v, pageOf("data"), http.StatusOK)
+	}
+}
+
+// refuseUpload tells that there is no file, or that it is too large.
+func (s *Server) refuseUpload(w http.ResponseWriter, r *http.Request, v *visit, err error) {
+	status := http.StatusUnprocessableEntity
+	f := &fault{Title: v.must("fault.invalid"), Text: v.must("data.no_file")}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		status, f.Text = http.StatusRequestEntityTooLarge, v.must("data.too_large")
+	}
+	v.Fault = f
+	s.answer(w, r, v, pageOf("data"), status)
+}
+
+func (s *Server) deleteDataset(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	id, err := strconv.ParseInt(r.PostFormValue("id"), 10, 64)
+	if err != nil {
+		s.notFound(w, r, v)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
+	defer cancel()
+	if err := v.client.DeleteDataset(ctx, id); err != nil {
+		v.query = url.Values{"id": {strconv.FormatInt(id, 10)}}
+		s.refuse(w, r, v, "data", err)
+		return
+	}
+	http.Redirect(w, r, "/data?done=deleted", http.StatusSeeOther)
+}
