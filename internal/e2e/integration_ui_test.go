@@ -86,7 +86,8 @@ func TestPages(t *testing.T) {
 	s.feeds()
 	s.trains()
 	s.drifts()
-	s.looks("admin", "/", "/predict", "/data", "/drift", "/models")
+	s.watches()
+	s.looks("admin", "/", "/predict", "/data", "/drift", "/models", "/monitoring")
 	s.viewer()
 }
 
@@ -191,6 +192,14 @@ func (s *site) drifts() {
 	s.open(s.url + "/")
 	s.see(".timeline", "Drift was reported")
 	s.see(".plot", "")
+}
+
+// watches: services are asked for real, and figures held against their targets.
+func (s *site) watches() {
+	s.open(s.url + "/monitoring")
+	s.see("#monitoring-services td", "[0-9] ms$")
+	s.see("#monitoring-services .pill", "^Well$")
+	s.see("#monitoring-figures td", "^Met$")
 }
 
 // viewer: who is no administrator sees no button that would be refused.

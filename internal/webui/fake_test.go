@@ -38,9 +38,12 @@ type fakeAPI struct {
 	models []api.Version
 	recent []api.LoggedPrediction
 	sets   []api.DatasetDetail
-	job    api.Job
-	refuse *api.Problem // answers every change
-	asked  []string     // changes
+
+	services api.ServiceList
+	kpis     api.KPIs
+	job      api.Job
+	refuse   *api.Problem // answers every change
+	asked    []string     // changes
 }
 
 func newFakeAPI(t *testing.T) *fakeAPI {
@@ -135,6 +138,7 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
 		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
 	}
+	answers[api.PathServices], answers[api.PathKPIs] = f.services, f.kpis
 	list := api.DatasetList{TotalDatasets: len(f.sets)}
 	for _, set := range f.sets {
 		list.Datasets = append(list.Datasets, set.Dataset)

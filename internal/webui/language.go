@@ -104,6 +104,11 @@ func (l *language) percent(digits int, share float64) string {
 	return l.printer.Sprint(number.Percent(share, number.MaxFractionDigits(digits), number.MinFractionDigits(digits)))
 }
 
+// share writes a share with as many digits as it needs, to two after the point.
+func (l *language) share(of float64) string {
+	return l.printer.Sprint(number.Percent(of, number.MaxFractionDigits(2)))
+}
+
 // chance writes a probability; below a ten-thousandth it says no more than that.
 func (l *language) chance(p float64) string {
 	const least = 1e-4

@@ -68,6 +68,8 @@ func TestUsedKeysExist(t *testing.T) {
 	delete(used, "models.done.")
 	delete(used, "data.done.")
 	delete(used, "data.kind.")
+	delete(used, "kpi_state.")
+	delete(used, "unit.")
 	delete(used, "models.")
 	delete(used, "month.")
 	known := words(t)["en"].words
@@ -76,7 +78,7 @@ func TestUsedKeysExist(t *testing.T) {
 			t.Errorf("no words for %s", key)
 		}
 	}
-	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|source|kind|models\.(roc|calibration)|month)|_empty$`)
+	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|source|kind|service|unit|kpi|kpi_state|models\.(roc|calibration)|month)|_empty$`)
 	for key := range known {
 		if !used[key] && !built.MatchString(key) {
 			t.Errorf("nothing says %s", key)
@@ -110,6 +112,12 @@ func TestEveryCodeHasWords(t *testing.T) {
 	}
 	for _, s := range steps {
 		keys = append(keys, "step."+s)
+	}
+	for _, service := range []string{"api", "worker", "flow", "database", "mlflow", "prefect", "prometheus", "grafana", "alertmanager", "uptime-kuma"} {
+		keys = append(keys, "service."+service)
+	}
+	for _, id := range []string{"latency", "throughput", "availability", "errors", "accuracy", "training", "confidence", "cpu", "memory"} {
+		keys = append(keys, "kpi."+id)
 	}
 	for _, p := range pages {
 		keys = append(keys, "title."+p.name)

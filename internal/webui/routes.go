@@ -39,4 +39,5 @@ var pages = []page{
 	{name: "data", path: "/data", parts: []string{"data-list"}, load: loadData},
 	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-checks"}, load: loadDrift},
 	{name: "models", path: "/models", parts: []string{"models-job", "models-compare", "models-list"}, load: loadModels},
+	{name: "monitoring", path: "/monitoring", parts: []string{"monitoring-services", "monitoring-figures"}, load: loadMonitoring},
 }
