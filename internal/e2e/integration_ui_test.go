@@ -134,6 +134,7 @@ func (s *site) feeds() {
 	s.open(s.url + "/data")
 	s.see("#data-list th", "^1$")
 	s.fill("input[name=samples]", "700")
+	js[bool](s.browser, `document.querySelector('select[name=drift]').value = 'none'; true`) // left out, it follows the hour
 	s.click("button", "^Generate$", s.leadsTo(".notice", "The rows were made"))
 	s.see("#data-detail .balance", "700|rows")
 	s.see("#data-detail .area", "")
@@ -187,10 +188,12 @@ func (s *site) drifts() {
 	s.open(s.url + "/drift")
 	s.see(".hero h2", "^No drift$")
 	s.see("td .pill", "^Alike$")
+	s.see("#drift-compared .area", "")
 	predictions(s.t, s.api, 2000, 2)
 	s.see(".hero h2, td", "^Drift: ")
 	s.open(s.url + "/")
 	s.see(".timeline", "Drift was reported")
+	s.see(".tile time[data-due]", "second|now")
 	s.see(".plot", "")
 }
 

@@ -2,7 +2,9 @@ package webui
 
 import (
 	"context"
+	"fmt"
 	"html/template"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -19,6 +21,9 @@ type driftData struct {
 	Tone     string
 	Features []featureNow
 	Scores   template.HTML
+	Compared *api.DriftDistributions // both windows of a check
+	Charts   []template.HTML
+	Unshown  int // features without a chart
 	Checks   []checkRow
 	Total    int64
 	Chosen   bool // a range of time was chosen
@@ -41,30 +46,39 @@ const (
 )
 
 func loadDrift(ctx context.Context, v *visit) (any, error) {
-	history, err := v.client.Drift(ctx, mostChecks)
+	var d driftData
+	var history api.DriftHistory
+	var scores api.DriftScores
+	from, to := timeRange(v.query)
+	err := together(ctx,
+		ask(&history, func(ctx context.Context) (api.DriftHistory, error) { return v.client.Drift(ctx, mostChecks) }),
+		ask(&scores, func(ctx context.Context) (api.DriftScores, error) {
+			return v.client.DriftScores(ctx, api.During{From: from, To: to}, 0)
+		}),
+		func(ctx context.Context) error { return d.compare(ctx, v) },
+	)
 	if err != nil {
 		return nil, err
 	}
-	d := driftData{Total: history.Total}
+	d.Total = history.Total
 	checks := history.DriftDetections
 	if len(checks) > 0 {
 		d.Last = &checks[0]
-		d.Outcome, d.Tone = outcome(checks[0]), toneOf(checks[0])
+		d.Outcome, d.Tone = outcome(checks[0]), toneOf(outcome(checks[0]))
 	}
 	if i := slices.IndexFunc(checks, func(c api.DriftDetection) bool { return len(c.Details.Scores) > 0 }); i >= 0 {
 		for _, f := range checks[i].Details.Scores {
 			d.Features = append(d.Features, featureNow{f, min(f.KS, 1) * 100})
 		}
 	}
-	from, to := timeRange(v.query)
 	if d.Chosen = !from.IsZero() || !to.IsZero(); d.Chosen {
 		checks = slices.DeleteFunc(slices.Clone(checks), func(c api.DriftDetection) bool {
 			return c.CreatedAt.Before(from) || !to.IsZero() && c.CreatedAt.After(to)
 		})
 	}
-	d.Scores = v.featureCurves(checks)
+	d.Scores = v.featureCurves(scores)
 	for _, c := range checks[:min(len(checks), shownChecks)] {
-		d.Checks = append(d.Checks, checkRow{c, outcome(c), toneOf(c)})
+		d.Checks = append(d.Checks, checkRow{c, outcome(c), toneOf(outcome(c))})
 	}
 	return d, nil
 }
@@ -81,39 +95,50 @@ func timeRange(q url.Values) (from, to time.Time) {
 	return read("from"), read("to")
 }
 
-// featureCurves are the scores of each feature over the checks. More than a few lines can't be told apart:
-// those that moved most lately are shown.
-func (v *visit) featureCurves(checks []api.DriftDetection) template.HTML {
+// compare asks for both windows of the check that the address names, else of the latest. Where none was
+// scored there is nothing to compare.
+func (d *driftData) compare(ctx context.Context, v *visit) error {
+	check, _ := strconv.ParseInt(v.query.Get("check"), 10, 64) // no number: the latest
+	compared, err := v.client.DriftDistributions(ctx, max(check, 0))
+	if p := api.AsProblem(err); p != nil && p.Status == http.StatusNotFound {
+		return nil
+	}
+	if err != nil || compared.CurrentRows == 0 {
+		return err
+	}
+	d.Compared = &compared
+	shown := compared.Features[:min(len(compared.Features), shownFeatures)]
+	d.Unshown = len(compared.Features) - len(shown)
+	for i, f := range shown {
+		h := v.histogram(fmt.Sprintf("compared-%d", i), f.Feature)
+		h.Edges, h.Shares, h.Y = f.Edges, true, func(share float64) string { return v.percent(1, share) }
+		h.Series = []chart.Counted{{Name: v.must("drift.learned"), Counts: f.Reference}, {Name: v.must("drift.asked"), Counts: f.Current}}
+		if f.CurrentMean != nil {
+			h.Summary = v.must("drift.means", v.significant(f.ReferenceMean), v.significant(*f.CurrentMean))
+		}
+		d.Charts = append(d.Charts, h.HTML())
+	}
+	return nil
+}
+
+// featureCurves are the scores of each feature over the checks: of those that moved most, if there are many.
+func (v *visit) featureCurves(scores api.DriftScores) template.HTML {
 	const mostLines = 6
 	l := v.timeLine("drift-curves", "drift.curves")
 	zero := 0.0
-	l.Low = &zero
+	l.Low, l.Limits = &zero, v.limits(scores.Thresholds)
 	points := map[string][]chart.Point{}
-	var names []string
-	for i, c := range slices.Backward(checks) {
-		for _, f := range c.Details.Scores {
-			if points[f.Feature] == nil {
-				names = append(names, f.Feature)
-			}
-			points[f.Feature] = append(points[f.Feature], chart.Point{X: float64(c.CreatedAt.Unix()), Y: f.KS})
+	for i, p := range scores.Points {
+		for _, f := range p.Scores {
+			points[f.Feature] = append(points[f.Feature], chart.Point{X: float64(p.At.Unix()), Y: f.KS})
 		}
-		if c.Drift && begins(checks, i) {
-			l.Marks = append(l.Marks, chart.Mark{X: float64(c.CreatedAt.Unix()), Class: "warn", Text: v.must("event.drift")})
+		if begins(scores.Points, i) {
+			l.Marks = append(l.Marks, chart.Mark{X: float64(p.At.Unix()), Class: "warn", Text: v.must("event.drift")})
 		}
 	}
-	latest := func(name string) float64 { return points[name][len(points[name])-1].Y }
-	if len(names) > mostLines {
-		slices.SortFunc(names, func(a, b string) int {
-			if latest(a) > latest(b) {
-				return -1
-			}
-			return 1
-		})
-		names = names[:mostLines]
-	}
-	for _, name := range names {
+	for _, name := range scores.Features[:min(len(scores.Features), mostLines)] {
 		l.Series = append(l.Series, chart.Series{Name: name, Points: points[name]})
 	}
-	l.Summary = v.must("drift.curves_summary", len(names), len(l.Marks))
+	l.Summary = v.must("drift.curves_summary", len(l.Series), len(l.Marks))
 	return v.spanned(l).HTML()
 }

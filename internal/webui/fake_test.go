@@ -12,6 +12,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +40,10 @@ type fakeAPI struct {
 	recent []api.LoggedPrediction
 	sets   []api.DatasetDetail
 
+	overview api.Overview
+	events   []api.Event
+	scores   api.DriftScores
+	windows  *api.DriftDistributions
 	services api.ServiceList
 	kpis     api.KPIs
 	job      api.Job
@@ -72,9 +77,35 @@ func (f *fakeAPI) withModel() *fakeAPI {
 		{ID: 2, ModelVersion: "v2", AccuracyAfter: 0.953, Verdict: "activated", CreatedAt: at},
 		{ID: 1, ModelVersion: "v1", AccuracyAfter: 0.5, Verdict: "rejected", Details: "no better", CreatedAt: at.Add(-time.Hour)},
 	}
+	f.tellDrift(at)
 	f.sets = []api.DatasetDetail{dataset2, dataset1}
 	f.checks = []api.DriftDetection{measured(now, "retrained", true, 0.4), measured(now.Add(-time.Minute), "none", false, 0.02)}
 	return f
+}
+
+// tellDrift has the latest check see a drift that a retraining dealt with.
+func (f *fakeAPI) tellDrift(at time.Time) {
+	low, high, share, rows, mean := 0.02, 0.4, 0.953, 5000.0, 2.5
+	next := now.Add(time.Minute)
+	f.overview = api.Overview{
+		Level: api.LevelOK, Facts: []api.Fact{{Code: "well", Level: api.LevelOK}}, NextCheckAt: &next,
+		Model:  &api.OverviewModel{Version: "v2", Accuracy: 0.953, AccuracyInterval: []float64{0.94, 0.96}, CreatedAt: at, ActivatedAt: &at, Reason: "manual"},
+		Checks: []api.ShortCheck{{ID: 1, At: now.Add(-time.Minute), Method: "statistical", KS: &low}, {ID: 2, At: now, Method: "statistical", Drift: true, ActionTaken: "retrained", KS: &high}},
+	}
+	f.events = []api.Event{
+		{At: now, Kind: "drift", ModelVersion: "v2"}, {At: now.Add(-time.Second), Kind: "drift", ModelVersion: "v2"}, {At: at.Add(time.Second), Kind: "swap", ModelVersion: "v2", Value: &share},
+		{At: at, Kind: "verdict", Detail: "activated", ModelVersion: "v2", Value: &share}, {At: at.Add(-time.Hour), Kind: "verdict", Detail: "rejected", ModelVersion: "v1"},
+		{At: at.Add(-2 * time.Hour), Kind: "import", Detail: "a<b>.csv", Value: &rows},
+	}
+	score := func(ks float64) []api.FeatureScore { return []api.FeatureScore{{Feature: "age", KS: ks}} }
+	f.scores = api.DriftScores{
+		Thresholds: api.DriftThresholds{KS: 0.1}, Features: []string{"age"},
+		Points: []api.ScorePoint{{At: now.Add(-time.Minute), Scores: score(0.02)}, {At: now, Drift: true, Scores: score(0.4)}},
+	}
+	f.windows = &api.DriftDistributions{
+		Check: measured(now, "retrained", true, 0.4), ReferenceRows: 1000, CurrentRows: 500,
+		Features: []api.FeatureDistribution{{Feature: "age", Edges: []float64{0, 1, 2}, Reference: []int{900, 100}, Current: []int{100, 400}, ReferenceMean: 1.5, CurrentMean: &mean}},
+	}
 }
 
 // What the active version learned from can't be deleted; the other is an imported file.
@@ -137,6 +168,11 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		api.PathStats: api.PredictionStats{TotalPredictions: int64(len(f.recent))}, api.PathDrift: api.DriftHistory{DriftDetections: f.checks, Total: int64(len(f.checks))},
 		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
 		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
+	}
+	answers[api.PathOverview], answers[api.PathDriftScores] = f.overview, f.scores
+	answers[api.PathEvents] = api.EventList{Events: slices.DeleteFunc(slices.Clone(f.events), func(e api.Event) bool { return !slices.Contains(r.URL.Query()["kind"], e.Kind) })}
+	if f.windows != nil {
+		answers[api.PathDriftDistributions] = f.windows
 	}
 	answers[api.PathServices], answers[api.PathKPIs] = f.services, f.kpis
 	list := api.DatasetList{TotalDatasets: len(f.sets)}

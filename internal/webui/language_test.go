@@ -70,6 +70,7 @@ func TestUsedKeysExist(t *testing.T) {
 	delete(used, "data.kind.")
 	delete(used, "kpi_state.")
 	delete(used, "unit.")
+	delete(used, "event.")
 	delete(used, "models.")
 	delete(used, "month.")
 	known := words(t)["en"].words
@@ -78,7 +79,7 @@ func TestUsedKeysExist(t *testing.T) {
 			t.Errorf("no words for %s", key)
 		}
 	}
-	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|source|kind|service|unit|kpi|kpi_state|models\.(roc|calibration)|month)|_empty$`)
+	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|source|kind|service|unit|kpi|queue|kpi_state|models\.(roc|calibration)|month)|_empty$`)
 	for key := range known {
 		if !used[key] && !built.MatchString(key) {
 			t.Errorf("nothing says %s", key)
@@ -115,6 +116,15 @@ func TestEveryCodeHasWords(t *testing.T) {
 	}
 	for _, service := range []string{"api", "worker", "flow", "database", "mlflow", "prefect", "prometheus", "grafana", "alertmanager", "uptime-kuma"} {
 		keys = append(keys, "service."+service)
+	}
+	for _, fact := range []string{
+		"database_down", "database_readonly", "no_model", "worker_absent", "flow_absent", "checks_overdue", "health_check_failed", "new_data_needed",
+		"retrain_failed", "drift", "drawn_drift", "accuracy_low", "deliveries_wait", "jobs_wait", "well", "unchecked", "unmeasured", "drift_kept", "drift_retrained",
+	} {
+		keys = append(keys, "verdict."+fact, "verdict."+fact+".next")
+	}
+	for _, kind := range []string{"drift", "swap", "rollback", "import", "generate"} {
+		keys = append(keys, "event."+kind)
 	}
 	for _, id := range []string{"latency", "throughput", "availability", "errors", "accuracy", "training", "confidence", "cpu", "memory"} {
 		keys = append(keys, "kpi."+id)

@@ -46,12 +46,12 @@ func TestLiveSendsWhatChanged(t *testing.T) {
 	f := newFakeAPI(t).withModel()
 	v := setup(t, f, "ann")
 	next, _ := v.events("/live/overview")
-	for _, id := range []string{"banner", "overview-now", "overview-checks", "overview-history", "overview-parts"} {
+	for _, id := range []string{"banner", "overview-now", "overview-checks", "overview-history"} {
 		if event, data := next(); event != "part" || !strings.Contains(data, `id="`+id+`"`) {
 			t.Fatalf("%s %s, want %s", event, data, id)
 		}
 	}
-	f.set(func() { *f.model.Accuracy = 0.777 })
+	f.set(func() { f.overview.Model.Accuracy = 0.777 })
 	if _, data := next(); !strings.Contains(data, `id="overview-now"`) || !strings.Contains(data, "77.7%") {
 		t.Fatalf("after a change of the accuracy: %s", data)
 	}

@@ -13,14 +13,15 @@ import (
 
 // overviewData is what the overview shows.
 type overviewData struct {
+	api.Overview
 	Verdict verdict
-	Model   api.ModelInfo
+	Also    []verdict // what else a person should know
 	Stats   api.PredictionStats
-	Checks  template.HTML // the latest, as a strip
-	Last    *api.DriftDetection
+	Strip   template.HTML // the latest checks
+	Last    *api.ShortCheck
 	Curves  []template.HTML
 	Events  []event
-	Parts   []part
+	Chosen  bool // a range of time was chosen
 }
 
 // verdict is how the platform is in one sentence, by the key of its words.
@@ -29,100 +30,90 @@ type verdict struct {
 	Tone string // good, warn or bad
 }
 
-// part is a part of the platform as /health tells of it.
-type part struct {
-	Name string
-	api.Check
-}
-
 const (
-	stripChecks  = 40
-	curveChecks  = 200
-	timelineLast = 12
+	timelineLast = 14
+	mostDrifts   = 200 // checks that saw drift, of which those in a row are told once
 )
 
 func loadOverview(ctx context.Context, v *visit) (any, error) {
 	var d overviewData
-	var health api.Health
-	var checks api.DriftHistory
+	var scores api.DriftScores
 	var trainings api.TrainingHistory
+	var happened, drifts api.EventList
 	c := v.client
+	from, to := timeRange(v.query)
+	during := api.During{From: from, To: to}
+	d.Chosen = !from.IsZero() || !to.IsZero()
 	err := together(ctx,
-		ask(&health, c.Health), ask(&d.Model, c.ModelInfo), ask(&d.Stats, c.Stats),
-		ask(&checks, func(ctx context.Context) (api.DriftHistory, error) { return c.Drift(ctx, curveChecks) }),
+		ask(&d.Overview, c.Overview), ask(&d.Stats, c.Stats),
+		ask(&scores, func(ctx context.Context) (api.DriftScores, error) { return c.DriftScores(ctx, during, 0) }),
 		ask(&trainings, func(ctx context.Context) (api.TrainingHistory, error) { return c.Trainings(ctx, 100) }),
+		ask(&happened, func(ctx context.Context) (api.EventList, error) {
+			return c.Events(ctx, during, 2*timelineLast, "verdict", "swap", "rollback", "import", "generate")
+		}),
+		ask(&drifts, func(ctx context.Context) (api.EventList, error) { return c.Events(ctx, during, mostDrifts, "drift") }),
 	)
 	if err != nil {
 		return nil, err
 	}
-	if len(checks.DriftDetections) > 0 {
-		d.Last = &checks.DriftDetections[0]
+	if n := len(d.Checks); n > 0 {
+		d.Last = &d.Checks[n-1]
 	}
-	d.Verdict = judge(health, d.Model, d.Last)
-	d.Parts = partsOf(health)
-	d.Checks = v.checkStrip(checks.DriftDetections)
-	d.Events = eventsOf(trainings.Trainings, checks.DriftDetections)
-	d.Curves = []template.HTML{v.accuracyCurve(trainings.Trainings), v.scoreCurve(checks.DriftDetections)}
+	all := judge(d.Overview)
+	d.Verdict, d.Also = all[0], all[1:]
+	d.Strip = v.checkStrip(d.Checks)
+	d.Events = eventsOf(happened.Events, drifts.Events)
+	if d.Chosen {
+		trainings.Trainings = slices.DeleteFunc(trainings.Trainings, func(t api.Training) bool {
+			return t.CreatedAt.Before(from) || !to.IsZero() && t.CreatedAt.After(to)
+		})
+	}
+	d.Curves = []template.HTML{v.accuracyCurve(trainings.Trainings, d.Events), v.scoreCurve(scores)}
 	return d, nil
 }
 
-// judge says how the platform is: what is worst comes first.
-func judge(health api.Health, model api.ModelInfo, last *api.DriftDetection) verdict {
-	troubled := func(name, status string) bool { return health.Checks[name].Status == status }
-	switch {
-	case troubled("database", api.CheckDown) || troubled("database", api.CheckWarn):
-		return verdict{"database", "bad"}
-	case !model.ModelLoaded:
-		return verdict{"no_model", "warn"}
-	case troubled("worker", api.CheckWarn):
-		return verdict{"no_worker", "warn"}
-	case troubled("flow", api.CheckWarn):
-		return verdict{"no_flow", "warn"}
-	case last == nil:
-		return verdict{"unchecked", "good"}
-	case last.ActionTaken == "health_check_failed":
-		return verdict{"check_failed", "warn"}
-	case last.Drift:
-	case len(last.Details.Scores) == 0: // nothing says that it is well
-		return verdict{"unmeasured", "good"}
-	case slices.ContainsFunc(last.Details.Scores, func(f api.FeatureScore) bool { return f.Drift }):
-		return verdict{"moved", "warn"} // seen, though this detector does not act on it
-	default:
-		return verdict{"well", "good"}
-	}
-	switch last.ActionTaken {
-	case "retrained":
-		return verdict{"drift_retrained", "good"}
-	case "retrain_rejected":
-		return verdict{"drift_kept", "warn"}
-	case "retrain_failed":
-		return verdict{"drift_failed", "bad"}
-	case "new_data_needed":
-		return verdict{"drift_data", "bad"}
-	}
-	return verdict{"drift_handled", "warn"}
-}
+// Waits reports whether anything is still to be done.
+func (d overviewData) Waits() bool { return len(d.Waiting.Jobs)+len(d.Waiting.Deliveries) > 0 }
 
-func partsOf(health api.Health) []part {
-	var out []part
-	for name, check := range health.Checks {
-		out = append(out, part{name, check})
+// judge says how the platform is, what is worst first.
+func judge(o api.Overview) []verdict {
+	tones := map[string]string{api.LevelOK: "good", api.LevelWatch: "warn", api.LevelAct: "bad"}
+	var out []verdict
+	for _, f := range o.Facts {
+		code := f.Code
+		switch {
+		case code == "drift" && f.Values["action"] == "retrain_rejected":
+			code = "drift_kept"
+		case code == "well" && len(o.Checks) == 0:
+			code = "unchecked"
+		case code == "well":
+			last := o.Checks[len(o.Checks)-1]
+			if last.Drift && last.ActionTaken == "retrained" {
+				code = "drift_retrained"
+			} else if last.KS == nil { // nothing says that it is well
+				code = "unmeasured"
+			}
+		}
+		out = append(out, verdict{code, tones[f.Level]})
 	}
-	slices.SortFunc(out, func(a, b part) int { return cmp.Compare(a.Name, b.Name) })
+	if len(out) == 0 { // the API says that there is always one
+		out = []verdict{{"unchecked", "warn"}}
+	}
 	return out
 }
 
-// checkStrip draws the latest checks, oldest first.
-func (v *visit) checkStrip(checks []api.DriftDetection) template.HTML {
+// checkStrip draws the latest checks, which come oldest first.
+func (v *visit) checkStrip(checks []api.ShortCheck) template.HTML {
 	s := chart.Strip{Title: v.must("overview.strip"), Empty: v.must("overview.no_checks")}
 	drifts := int64(0)
-	for _, c := range slices.Backward(checks[:min(len(checks), stripChecks)]) {
-		tone := toneOf(c)
+	for _, c := range checks {
+		found := outcomeOf(c.ActionTaken, c.Drift, c.KS != nil)
+		tone := toneOf(found)
 		if c.Drift {
 			drifts++
 		}
 		sign := map[string]string{"good": "", "warn": "!", "bad": "×", "none": "·"}[tone]
-		s.Cells = append(s.Cells, chart.Cell{Class: tone, Sign: sign, Text: v.exact(float64(c.CreatedAt.Unix())) + "\n" + v.or("check."+outcome(c), outcome(c))})
+		s.Cells = append(s.Cells, chart.Cell{Class: tone, Sign: sign, Text: v.exact(float64(c.At.Unix())) + "\n" + v.or("check."+found, found)})
 	}
 	s.Summary = v.must("overview.strip_summary", int64(len(s.Cells)), drifts)
 	return s.HTML()
@@ -130,38 +121,45 @@ func (v *visit) checkStrip(checks []api.DriftDetection) template.HTML {
 
 // outcome is what a check found, as a key of words.
 func outcome(c api.DriftDetection) string {
+	return outcomeOf(c.ActionTaken, c.Drift, len(c.Details.Scores) > 0)
+}
+
+func outcomeOf(action string, drift, measured bool) string {
 	switch {
-	case c.ActionTaken == "health_check_failed":
+	case action == "health_check_failed":
 		return "failed"
-	case c.Drift:
-		return c.ActionTaken
-	case len(c.Details.Scores) == 0:
+	case drift:
+		return action
+	case !measured:
 		return "unmeasured"
 	}
 	return "stable"
 }
 
-func toneOf(c api.DriftDetection) string {
-	switch outcome(c) {
+func toneOf(outcome string) string {
+	switch outcome {
 	case "stable":
 		return "good"
 	case "unmeasured":
 		return "none"
-	case "failed", "retrain_failed":
+	case "failed", "retrain_failed", "new_data_needed":
 		return "bad"
 	}
 	return "warn"
 }
 
-// accuracyCurve is the accuracy of what was trained, over time.
-func (v *visit) accuracyCurve(trainings []api.Training) template.HTML {
+// accuracyCurve is the accuracy of what was trained, over time, with what became of it.
+func (v *visit) accuracyCurve(trainings []api.Training, events []event) template.HTML {
 	l := v.timeLine("curve-accuracy", "overview.accuracy_curve")
 	l.Y = func(y float64) string { return v.percent(1, y) }
 	s := chart.Series{Name: v.must("figure.accuracy")}
 	for _, t := range slices.Backward(trainings) {
 		s.Points = append(s.Points, chart.Point{X: float64(t.CreatedAt.Unix()), Y: t.AccuracyAfter})
-		if t.Verdict == "rejected" {
-			l.Marks = append(l.Marks, chart.Mark{X: float64(t.CreatedAt.Unix()), Class: "bad", Text: v.must("event.rejected") + " " + t.ModelVersion})
+	}
+	for _, e := range events {
+		switch e.Code {
+		case "rejected", "swap", "rollback":
+			l.Marks = append(l.Marks, chart.Mark{X: float64(e.At.Unix()), Class: e.Tone, Text: v.must("event."+e.Code) + " " + e.Version})
 		}
 	}
 	l.Series = []chart.Series{s}
@@ -171,24 +169,40 @@ func (v *visit) accuracyCurve(trainings []api.Training) template.HTML {
 	return v.spanned(l).HTML()
 }
 
-// scoreCurve is the greatest distance of any feature in each check.
-func (v *visit) scoreCurve(checks []api.DriftDetection) template.HTML {
+// scoreCurve is the greatest distance of any feature in each check, and where it begins to count.
+func (v *visit) scoreCurve(scores api.DriftScores) template.HTML {
 	l := v.timeLine("curve-score", "overview.score_curve")
 	zero := 0.0
 	l.Low = &zero
 	s := chart.Series{Name: v.must("figure.ks")}
-	for _, c := range slices.Backward(checks) {
-		if len(c.Details.Scores) == 0 {
+	for i, p := range scores.Points {
+		if len(p.Scores) == 0 {
 			continue
 		}
-		worst := slices.MaxFunc(c.Details.Scores, func(a, b api.FeatureScore) int { return cmp.Compare(a.KS, b.KS) })
-		s.Points = append(s.Points, chart.Point{X: float64(c.CreatedAt.Unix()), Y: worst.KS})
+		worst := slices.MaxFunc(p.Scores, func(a, b api.FeatureScore) int { return cmp.Compare(a.KS, b.KS) })
+		s.Points = append(s.Points, chart.Point{X: float64(p.At.Unix()), Y: worst.KS})
+		if begins(scores.Points, i) {
+			l.Marks = append(l.Marks, chart.Mark{X: float64(p.At.Unix()), Class: "warn", Text: v.must("event.drift")})
+		}
 	}
-	l.Series = []chart.Series{s}
+	l.Series, l.Limits = []chart.Series{s}, v.limits(scores.Thresholds)
 	if n := len(s.Points); n > 0 {
 		l.Summary = v.must("overview.score_summary", n, v.significant(s.Points[n-1].Y))
 	}
 	return v.spanned(l).HTML()
+}
+
+// limits are where a distance begins to count.
+func (v *visit) limits(t api.DriftThresholds) []chart.Limit {
+	if t.KS == 0 {
+		return nil
+	}
+	return []chart.Limit{{Name: v.must("drift.limit", v.significant(t.KS)), Value: t.KS}}
+}
+
+// begins reports whether drift begins at a point: what goes on is told once.
+func begins(points []api.ScorePoint, i int) bool {
+	return points[i].Drift && (i == 0 || !points[i-1].Drift || points[i-1].ModelVersion != points[i].ModelVersion)
 }
 
 // timeLine is a chart over time in the reader's language.
@@ -214,45 +228,56 @@ func (v *visit) spanned(l chart.Line) chart.Line {
 	return l
 }
 
-// begins reports whether a check is the first in a row of its kind: what goes on is told once. The checks
-// are in their order, the newest first.
-func begins(checks []api.DriftDetection, i int) bool {
-	if i == len(checks)-1 {
-		return true
-	}
-	before := checks[i+1]
-	return before.Drift != checks[i].Drift || before.ModelVersion != checks[i].ModelVersion ||
-		(before.ActionTaken == "health_check_failed") != (checks[i].ActionTaken == "health_check_failed")
-}
-
 // event is something that happened.
 type event struct {
 	At      time.Time
 	Code    string // of its words
 	Tone    string
 	Version string
+	Detail  string
 	Share   *float64
+	Rows    int64
+	Times   int // how often in a row
 }
 
-// eventsOf are the latest things that happened, newest first.
-func eventsOf(trainings []api.Training, checks []api.DriftDetection) []event {
+// eventsOf are the latest things that happened, newest first. A drift that goes on is one event, and so is a
+// version that is let in and then serves.
+func eventsOf(happened, drifts []api.Event) []event {
+	all := append(slices.Clone(happened), drifts...)
+	slices.SortStableFunc(all, func(a, b api.Event) int { return b.At.Compare(a.At) })
+	serves := map[string]bool{}
 	var out []event
-	for _, t := range trainings {
-		e := event{At: t.CreatedAt, Code: t.Verdict, Tone: "good", Version: t.ModelVersion, Share: &t.AccuracyAfter}
-		if t.Verdict == "rejected" {
-			e.Tone = "none"
+	for _, a := range all {
+		e := event{At: a.At, Code: a.Kind, Tone: "none", Version: a.ModelVersion, Times: 1}
+		switch a.Kind {
+		case "drift":
+			e.Tone = "warn"
+			if n := len(out); n > 0 && out[n-1].Code == "drift" && out[n-1].Version == e.Version {
+				out[n-1].Times++
+				out[n-1].At = a.At // when it began
+				continue
+			}
+		case "verdict":
+			e.Code, e.Share = a.Detail, a.Value
+			if e.Code == "activated" && serves[a.ModelVersion] {
+				continue
+			}
+			serves[a.ModelVersion] = e.Code == "activated"
+		case "swap":
+			e.Tone, e.Share = "good", a.Value
+			if serves[a.ModelVersion] {
+				continue
+			}
+			serves[a.ModelVersion] = true
+		case "rollback":
+			e.Tone, e.Share = "warn", a.Value
+		case "import", "generate":
+			e.Detail = a.Detail
+			if a.Value != nil {
+				e.Rows = int64(*a.Value)
+			}
 		}
 		out = append(out, e)
 	}
-	for i, c := range checks {
-		switch {
-		case !begins(checks, i):
-		case c.ActionTaken == "health_check_failed":
-			out = append(out, event{At: c.CreatedAt, Code: "check_failed", Tone: "bad", Version: c.ModelVersion})
-		case c.Drift:
-			out = append(out, event{At: c.CreatedAt, Code: "drift", Tone: "warn", Version: c.ModelVersion})
-		}
-	}
-	slices.SortStableFunc(out, func(a, b event) int { return b.At.Compare(a.At) })
 	return out[:min(len(out), timelineLast)]
 }

@@ -1,9 +1,11 @@
 package webui
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,46 +52,64 @@ func TestOverviewTellsOfTheModel(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	serving := api.ModelInfo{ModelLoaded: true}
-	drifted := func(action string) *api.DriftDetection { d := measured(now, action, true, 0.5); return &d }
-	fine, unmeasured := measured(now, "none", false, 0), api.DriftDetection{DetectionMethod: "random", ActionTaken: "none"}
-	moved := measured(now, "none", false, 0.5)
-	moved.Details.Scores[0].Drift = true
-	failed := api.DriftDetection{ActionTaken: "health_check_failed"}
-	for want, tt := range map[string]struct {
-		troubled, status string
-		model            api.ModelInfo
-		last             *api.DriftDetection
-	}{
-		"well":            {model: serving, last: &fine},
-		"unmeasured":      {model: serving, last: &unmeasured},
-		"moved":           {model: serving, last: &moved},
-		"unchecked":       {model: serving},
-		"no_model":        {},
-		"database":        {troubled: "database", status: "warning", model: serving, last: &fine},
-		"no_worker":       {troubled: "worker", status: "warning", model: serving, last: &fine},
-		"no_flow":         {troubled: "flow", status: "warning", model: serving, last: &fine},
-		"check_failed":    {model: serving, last: &failed},
-		"drift_retrained": {model: serving, last: drifted("retrained")},
-		"drift_kept":      {model: serving, last: drifted("retrain_rejected")},
-		"drift_failed":    {model: serving, last: drifted("retrain_failed")},
-		"drift_data":      {model: serving, last: drifted("new_data_needed")},
-		"drift_handled":   {model: serving, last: drifted("cooldown")},
+	ks := 0.1
+	well := []api.Fact{{Code: "well", Level: api.LevelOK}}
+	for want, o := range map[string]api.Overview{
+		"well good":            {Facts: well, Checks: []api.ShortCheck{{Drift: true, KS: &ks}, {KS: &ks}}},
+		"unchecked good":       {Facts: well},
+		"unmeasured good":      {Facts: well, Checks: []api.ShortCheck{{}}},
+		"drift_retrained good": {Facts: well, Checks: []api.ShortCheck{{Drift: true, ActionTaken: "retrained", KS: &ks}}},
+		"drift warn":           {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "cooldown"}}}},
+		"drift_kept warn":      {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "retrain_rejected"}}}},
+		"no_model bad":         {Facts: []api.Fact{{Code: "no_model", Level: api.LevelAct}, {Code: "jobs_wait", Level: api.LevelWatch}}},
+		"unchecked warn":       {},
 	} {
-		health := api.Health{Checks: map[string]api.Check{tt.troubled: {Status: tt.status}}}
-		if got := judge(health, tt.model, tt.last); got.Code != want {
-			t.Errorf("%+v is judged %s, want %s", tt, got.Code, want)
+		if got := judge(o); got[0].Code+" "+got[0].Tone != want || len(got) != max(len(o.Facts), 1) {
+			t.Errorf("%+v is judged %v, want %s", o, got, want)
 		}
 	}
 }
 
-// A drift that goes on is one event.
+// What goes on is one event, and so is a version that is let in and serves.
 func TestEventsTellOnce(t *testing.T) {
 	t.Parallel()
-	checks := []api.DriftDetection{measured(now, "cooldown", true, 1), measured(now, "retrained", true, 1), measured(now, "none", false, 0), measured(now, "cooldown", true, 1)}
-	if got := eventsOf(nil, checks); len(got) != 2 {
-		t.Errorf("%d events: %+v", len(got), got)
+	at := func(minutes int, kind, version, detail string) api.Event {
+		return api.Event{At: now.Add(time.Duration(-minutes) * time.Minute), Kind: kind, ModelVersion: version, Detail: detail}
 	}
+	happened := []api.Event{at(3, "swap", "v2", ""), at(4, "verdict", "v2", "activated"), at(6, "verdict", "v1", "rejected"), at(9, "swap", "v1", ""), at(10, "rollback", "v0", "")}
+	drifts := []api.Event{at(1, "drift", "v2", ""), at(2, "drift", "v2", ""), at(5, "drift", "v1", "")}
+	var got []string
+	for _, e := range eventsOf(happened, drifts) {
+		got = append(got, fmt.Sprintf("%s %s %d", e.Code, e.Version, e.Times))
+	}
+	want := []string{"drift v2 2", "swap v2 1", "drift v1 1", "rejected v1 1", "swap v1 1", "rollback v0 1"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestOverviewTellsWhatWaits(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	v.get("/").wants(t, http.StatusOK, "Nothing: all work is done", `<time datetime="2026-11-25T13:01:00Z" data-due>`, "counts from 0.1", "by 2 checks in a row", "5,000 rows", "a&lt;b&gt;.csv")
+	f.set(func() {
+		f.overview.Facts = []api.Fact{{Code: "worker_absent", Level: api.LevelAct}, {Code: "jobs_wait", Level: api.LevelWatch}}
+		f.overview.Waiting = api.Waiting{
+			Jobs:       []api.QueueDepth{{Queue: "retrain", Waiting: 3, Running: 1}},
+			Deliveries: []api.DeliveryDepth{{Service: "mlflow", Waiting: 12, Failing: true}},
+		}
+	})
+	v.get("/").wants(t, http.StatusOK, `class="hero bad"`, "retrainings and messages wait", "1 more thing to know", "Work waits longer", "3 to do, 1 under way", "12 messages to deliver", "does not get through")
+}
+
+func TestDriftComparesBothWindows(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	v.get("/drift").wants(t, http.StatusOK, `id="compared-0"`, "The mean was 1.5 and is 2.5", "Learned from: 90.0%", "Asked now: 20.0%", "500 predictions compared", "1,000 rows", "counts from 0.1")
+	f.set(func() { f.windows = nil })
+	v.get("/drift?check=77").wants(t, http.StatusOK, "nothing to compare yet")
 }
 
 func TestPredictForm(t *testing.T) {

@@ -80,6 +80,7 @@ func (l *language) functions() template.FuncMap {
 		"when":       func(t any) template.HTML { return l.timeElement(t, "") },
 		// ago is told by app.js, which counts on; without it the moment is shown.
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },
+		"due":  func(t any) template.HTML { return l.timeElement(t, ` data-due`) },
 		"name": func(kind, code string) string { return l.or(kind+"."+code, code) },
 	}
 }

@@ -34,10 +34,10 @@ func (s *Server) routes() http.Handler {
 // pages are those that the navigation lists, in its order. Each is a template of its name, which shows what
 // load gives, and the templates of its parts are kept current.
 var pages = []page{
-	{name: "overview", path: "/", parts: []string{"overview-now", "overview-checks", "overview-history", "overview-parts"}, load: loadOverview},
+	{name: "overview", path: "/", parts: []string{"overview-now", "overview-checks", "overview-history"}, load: loadOverview},
 	{name: "predict", path: "/predict", parts: []string{"predict-recent"}, load: loadPredict},
 	{name: "data", path: "/data", parts: []string{"data-list"}, load: loadData},
-	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-checks"}, load: loadDrift},
+	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-compared", "drift-checks"}, load: loadDrift},
 	{name: "models", path: "/models", parts: []string{"models-job", "models-compare", "models-list"}, load: loadModels},
 	{name: "monitoring", path: "/monitoring", parts: []string{"monitoring-services", "monitoring-figures"}, load: loadMonitoring},
 }

@@ -13,11 +13,12 @@ const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 function tellTimes(root) {
   for (const element of root.querySelectorAll('time')) {
     const at = new Date(element.dateTime);
-    const seconds = Math.min(0, Math.round((at - Date.now()) / 1000));
+    const due = element.dataset.due !== undefined, apart = Math.round((at - Date.now()) / 1000);
+    const seconds = due ? Math.max(0, apart) : Math.min(0, apart);
     let text = absolute.format(at);
-    if (element.dataset.ago !== undefined && seconds > -30 * 86400) {
-      const [unit, length] = units.find(([, length]) => -seconds >= length) || units[3];
-      text = relative.format(Math.ceil(seconds / length), unit);
+    if ((due || element.dataset.ago !== undefined) && Math.abs(seconds) < 30 * 86400) {
+      const [unit, length] = units.find(([, length]) => Math.abs(seconds) >= length) || units[3];
+      text = relative.format(Math.trunc(seconds / length), unit);
     }
     if (element.textContent !== text) element.textContent = text;
     element.title = absolute.format(at);
