@@ -17,7 +17,8 @@ type Point struct{ X, Y float64 }
 type Series struct {
 	Name   string
 	Class  string
-	Points []Point // in the order of X
+	Points []Point // in the order of X, but for dots
+	Dots   bool    // no line joins the points, each of which answers to a pointer
 }
 
 // Limit is a level that means something.
@@ -96,6 +97,7 @@ func (l Line) HTML() template.HTML {
 	}
 	l.lines(&b, x, y)
 	l.tips(&b, x)
+	l.dots(&b, x, y)
 	b.WriteString(`</svg>`)
 	l.table(&b)
 	b.WriteString(`</figure>`)
@@ -210,6 +212,9 @@ func (l Line) lines(b *strings.Builder, x, y scale) {
 	const wide = 1000
 	fmt.Fprintf(b, `<svg x="0" y="0" width="100%%" height="%d" viewBox="0 0 %d %[1]d" preserveAspectRatio="none">`, l.Height, wide)
 	for i, s := range l.Series {
+		if s.Dots {
+			continue
+		}
 		fmt.Fprintf(b, `<polyline class="line series-%d %s" points="`, i+1, escape(s.Class))
 		for _, p := range s.Points {
 			fmt.Fprintf(b, "%.1f,%s ", x.at(p.X)*wide, px(l.down(y, p.Y)))
@@ -219,7 +224,7 @@ func (l Line) lines(b *strings.Builder, x, y scale) {
 	b.WriteString(`</svg>`)
 	const mostDots = 60 // more than these are a line by themselves
 	for i, s := range l.Series {
-		if len(s.Points) > mostDots {
+		if s.Dots || len(s.Points) > mostDots {
 			continue
 		}
 		for _, p := range s.Points {
@@ -228,10 +233,26 @@ func (l Line) lines(b *strings.Builder, x, y scale) {
 	}
 }
 
+// dots are the points that no line joins.
+func (l Line) dots(b *strings.Builder, x, y scale) {
+	for i, s := range l.Series {
+		if !s.Dots {
+			continue
+		}
+		for _, p := range s.Points {
+			fmt.Fprintf(b, `<circle class="dot series-%d %s" cx="%s" cy="%s" r="5" data-tip="%s"/>`, i+1, escape(s.Class), percent(x.at(p.X)), px(l.down(y, p.Y)),
+				escape(s.Name+"\n"+l.X(p.X)+" / "+l.Y(p.Y)))
+		}
+	}
+}
+
 // places are all X that have a point, thinned out if they are many.
 func (l Line) places() []float64 {
 	var xs []float64
 	for _, s := range l.Series {
+		if s.Dots {
+			continue
+		}
 		for _, p := range s.Points {
 			xs = append(xs, p.X)
 		}
@@ -288,13 +309,14 @@ func (l Line) dragRange(x scale) string {
 
 func (l Line) table(b *strings.Builder) {
 	head := []string{l.Labels.X}
-	for _, s := range l.Series {
+	lines := slices.DeleteFunc(slices.Clone(l.Series), func(s Series) bool { return s.Dots })
+	for _, s := range lines {
 		head = append(head, s.Name)
 	}
 	var rows [][]string
 	for _, v := range l.places() {
 		row := []string{l.X(v)}
-		for _, s := range l.Series {
+		for _, s := range lines {
 			cell := ""
 			if value, ok := s.value(v); ok {
 				cell = l.Y(value)
@@ -302,6 +324,9 @@ func (l Line) table(b *strings.Builder) {
 			row = append(row, cell)
 		}
 		rows = append(rows, row)
+	}
+	if len(rows) == 0 { // dots alone
+		return
 	}
 	writeTable(b, l.Title, l.Labels.Figures, head, rows)
 }

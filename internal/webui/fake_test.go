@@ -40,6 +40,7 @@ type fakeAPI struct {
 	recent []api.LoggedPrediction
 	sets   []api.DatasetDetail
 
+	detail   api.ModelDetail
 	overview api.Overview
 	events   []api.Event
 	scores   api.DriftScores
@@ -78,6 +79,11 @@ func (f *fakeAPI) withModel() *fakeAPI {
 		{ID: 1, ModelVersion: "v1", AccuracyAfter: 0.5, Verdict: "rejected", Details: "no better", CreatedAt: at.Add(-time.Hour)},
 	}
 	f.tellDrift(at)
+	one, three, intercept := 1.0, 3.0, -4.0
+	f.detail = api.ModelDetail{Version: f.models[0], Intercept: &intercept, Details: []api.ModelFeature{
+		{Name: "age", Coefficient: 1, Min: &one, Max: &three, Mean: &one}, {Name: "dose", Coefficient: 1, Min: &one, Max: &three, Mean: &one},
+	}}
+	f.recent = []api.LoggedPrediction{{Features: []float64{1, 1.5}, Prediction: 0, CreatedAt: now}, {Features: []float64{2.5, 5}, Prediction: 1, CreatedAt: now}}
 	f.sets = []api.DatasetDetail{dataset2, dataset1}
 	f.checks = []api.DriftDetection{measured(now, "retrained", true, 0.4), measured(now.Add(-time.Minute), "none", false, 0.02)}
 	return f
@@ -171,6 +177,9 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 	}
 	answers[api.PathOverview], answers[api.PathDriftScores] = f.overview, f.scores
 	answers[api.PathEvents] = api.EventList{Events: slices.DeleteFunc(slices.Clone(f.events), func(e api.Event) bool { return !slices.Contains(r.URL.Query()["kind"], e.Kind) })}
+	if f.detail.Version.Version != "" {
+		answers[api.ModelPath(f.detail.Version.Version)] = f.detail
+	}
 	if f.windows != nil {
 		answers[api.PathDriftDistributions] = f.windows
 	}
@@ -217,7 +226,14 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 		w.WriteHeader(http.StatusNoContent)
 	case api.PathPredict:
 		in := decode[api.PredictRequest](f, r)
-		f.answer(w, http.StatusOK, api.PredictResponse{Prediction: 1, Class: "yes", Confidence: 0.91, ModelVersion: "v2", PredictionID: "p-1"})
+		if !in.Explain {
+			f.t.Error("the page does not ask why")
+		}
+		one, three := 1.0, 3.0
+		why := &api.Explanation{Intercept: -4, LogOdds: 2.5, Contributions: []api.Contribution{
+			{Feature: "age", Value: 1.5, Contribution: 1.5, Min: &one, Max: &three}, {Feature: "dose", Value: 5, Contribution: 5, Min: &one, Max: &three, OutOfRange: true},
+		}}
+		f.answer(w, http.StatusOK, api.PredictResponse{Explanation: why, Prediction: 1, Class: "yes", Confidence: 0.91, ModelVersion: "v2", PredictionID: "p-1"})
 		if features, ok := in.Features.(map[string]any); !ok || len(features) != len(f.model.Features) {
 			f.t.Errorf("features %v", in.Features)
 		}

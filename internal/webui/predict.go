@@ -5,8 +5,10 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,6 +24,13 @@ type predictData struct {
 	Values map[string]string // as typed
 	Wrong  map[string]string // what is wrong with them, by feature
 	Answer *api.PredictResponse
+	Why    template.HTML      // it answers so
+	Far    []api.Contribution // values that the model has not learned from
+
+	Detail   api.ModelDetail
+	Known    map[string]api.ModelFeature
+	Boundary template.HTML
+	latest   []api.LoggedPrediction
 
 	Batch      string // as pasted
 	BatchWrong string
@@ -37,6 +46,7 @@ type batchRow struct {
 
 const (
 	recentPredictions = 15
+	boundaryPoints    = 200
 	shownRows         = 20
 	maxBatchFile      = 4 << 20
 )
@@ -48,10 +58,22 @@ func loadPredict(ctx context.Context, v *visit) (any, error) {
 	}
 	var history api.PredictionHistory
 	err := together(ctx, ask(&d.Model, v.client.ModelInfo), ask(&history, func(ctx context.Context) (api.PredictionHistory, error) {
-		return v.client.History(ctx, recentPredictions)
+		return v.client.History(ctx, boundaryPoints)
 	}))
-	d.Recent, d.Total = history.Predictions, history.Total
-	return d, err
+	if err == nil {
+		err = d.loadModel(ctx, v)
+	}
+	if err != nil {
+		return nil, err
+	}
+	d.latest, d.Total = history.Predictions, history.Total
+	d.Recent = d.latest[:min(len(d.latest), recentPredictions)]
+	d.Boundary = d.boundary(v)
+	if d.Answer != nil && d.Answer.Explanation != nil {
+		d.Why = v.reasons(d, d.Answer.Explanation)
+		d.Far = slices.DeleteFunc(slices.Clone(d.Answer.Explanation.Contributions), func(c api.Contribution) bool { return !c.OutOfRange })
+	}
+	return d, nil
 }
 
 // Row is the features of a logged prediction, however they were kept.
@@ -112,7 +134,7 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	status := http.StatusOK
-	answer, err := v.client.PredictByName(ctx, features)
+	answer, err := v.client.PredictExplained(ctx, features)
 	if err == nil {
 		d.Answer = &answer
 	} else {

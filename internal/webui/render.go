@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"mime"
 	"net/http"
 	"path"
@@ -73,7 +74,7 @@ func (l *language) functions() template.FuncMap {
 		},
 		"decimal": l.number,
 		"percent": l.percent,
-		"measure": l.significant,
+		"measure": func(v any) string { return l.significant(float(v)) },
 		// percentage is a length within a picture, which is written alike in all languages.
 		"percentage": func(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" },
 		"chance":     l.chance,
@@ -83,6 +84,19 @@ func (l *language) functions() template.FuncMap {
 		"due":  func(t any) template.HTML { return l.timeElement(t, ` data-due`) },
 		"name": func(kind, code string) string { return l.or(kind+"."+code, code) },
 	}
+}
+
+// float is a number that a template has, which may be one that could be missing.
+func float(v any) float64 {
+	switch x := v.(type) {
+	case float64:
+		return x
+	case *float64:
+		if x != nil {
+			return *x
+		}
+	}
+	return math.NaN()
 }
 
 func whole(v any) int64 {

@@ -35,7 +35,7 @@ func (s *Server) routes() http.Handler {
 // load gives, and the templates of its parts are kept current.
 var pages = []page{
 	{name: "overview", path: "/", parts: []string{"overview-now", "overview-checks", "overview-history"}, load: loadOverview},
-	{name: "predict", path: "/predict", parts: []string{"predict-recent"}, load: loadPredict},
+	{name: "predict", path: "/predict", parts: []string{"predict-boundary", "predict-recent"}, load: loadPredict},
 	{name: "data", path: "/data", parts: []string{"data-list"}, load: loadData},
 	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-compared", "drift-checks"}, load: loadDrift},
 	{name: "models", path: "/models", parts: []string{"models-job", "models-compare", "models-list"}, load: loadModels},
