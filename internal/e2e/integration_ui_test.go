@@ -87,7 +87,8 @@ func TestPages(t *testing.T) {
 	s.trains()
 	s.drifts()
 	s.watches()
-	s.looks("admin", "/", "/predict", "/data", "/drift", "/models", "/monitoring")
+	s.rules()
+	s.looks("admin", "/", "/predict", "/data", "/drift", "/models", "/monitoring", "/admin")
 	s.viewer()
 }
 
@@ -164,7 +165,7 @@ func (s *site) feeds() {
 }
 
 func (s *site) trains() {
-	if _, err := login(s.t, s.api, "admin", "admin123").Generate(s.t.Context(), api.GenerateRequest{Samples: 3000, Drift: "none"}); err != nil {
+	if _, err := login(s.t, s.api, "admin", "admin123").Generate(s.t.Context(), api.GenerateRequest{Samples: 20_000, Drift: "none"}); err != nil {
 		s.t.Fatal(err)
 	}
 	s.open(s.url + "/models")
@@ -212,6 +213,22 @@ func (s *site) watches() {
 	s.see("#monitoring-figures td", "^Met$")
 }
 
+// rules: an administrator makes an account, bars it, finds that in the log, and makes a backup.
+func (s *site) rules() {
+	s.open(s.url + "/admin")
+	s.click("summary", "^Make a new account$", func() bool { return s.sees("button", "^Make the account$") })
+	s.fill("input[name=username]", "paula")
+	s.fill("input[name=email]", "paula@example.org")
+	s.fill("input[name=password]", "long enough 1")
+	s.click("button", "^Make the account$", s.leadsTo(".notice", "The account was made"))
+	s.click("button", "^Bar paula$", s.leadsTo(".notice", "The account was changed"))
+	s.see("button", "^Let in paula$")
+	s.click("button", "^Back up now$", s.leadsTo(".notice", "The backup was made"))
+	s.see("#admin-logs td", "")
+	s.open(s.url + "/admin?user=nobody")
+	s.see("#admin-logs", "No entries are like that")
+}
+
 // viewer: who is no administrator sees no button that would be refused.
 func (s *site) viewer() {
 	s.click("button", "^Sign out$", s.leadsTo("h1", "^Sign in$"))
@@ -220,6 +237,9 @@ func (s *site) viewer() {
 	s.see("h2", "^All versions$")
 	if s.sees("button", "^(Activate|Go back)") {
 		s.t.Error("a user sees a button for administrators")
+	}
+	if s.sees("nav a", "^Admin$") {
+		s.t.Error("a user sees the way to the page for administrators")
 	}
 	s.open(s.url + "/nothing")
 	s.see(".notice", "There is no page")

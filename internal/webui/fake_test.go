@@ -175,6 +175,19 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
 		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
 	}
+	if role == "admin" {
+		answers[api.PathUsers] = []api.User{{ID: 1, Username: "ann <b>", Role: "admin", IsActive: true}, {ID: 2, Username: "bob", Role: "user", IsActive: true}}
+		answers[api.PathSettings] = api.SettingList{Settings: []api.Setting{{Name: "JWT_SECRET_KEY", Value: "(set)"}}}
+		answers[api.PathBackups] = api.BackupList{Kept: 5, Backups: []api.Backup{{Name: "20261125", CreatedAt: now, SizeBytes: 2_500_000}}}
+		who := int64(2)
+		answers[api.PathSystemLogs] = api.SystemLogs{Total: 1, Logs: []api.LogEntry{{Level: "WARNING", Component: "auth", EventType: "login", Message: "wrong <i>", UserID: &who, CreatedAt: now}}}
+		if r.URL.Path == api.PathSystemLogs {
+			f.asked = append(f.asked, "logs "+r.URL.Query().Encode())
+		}
+	} else if slices.Contains([]string{api.PathUsers, api.PathSettings, api.PathBackups, api.PathSystemLogs}, r.URL.Path) {
+		f.problem(w, api.Problem{Status: http.StatusForbidden})
+		return
+	}
 	answers[api.PathOverview], answers[api.PathDriftScores] = f.overview, f.scores
 	answers[api.PathEvents] = api.EventList{Events: slices.DeleteFunc(slices.Clone(f.events), func(e api.Event) bool { return !slices.Contains(r.URL.Query()["kind"], e.Kind) })}
 	if f.detail.Version.Version != "" {
@@ -216,7 +229,7 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 		f.problem(w, *f.refuse)
 		return
 	}
-	if answer := f.changeData(r, role); answer != nil {
+	if answer := f.changeMore(r, role); answer != nil {
 		answer(w)
 		return
 	}
@@ -264,8 +277,8 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 	}
 }
 
-// changeData answers what changes datasets, and gives nil for all else.
-func (f *fakeAPI) changeData(r *http.Request, role string) func(http.ResponseWriter) {
+// changeMore answers what changes datasets and what only administrators may change, and gives nil for all else.
+func (f *fakeAPI) changeMore(r *http.Request, role string) func(http.ResponseWriter) {
 	give := func(status int, body any) func(http.ResponseWriter) {
 		return func(w http.ResponseWriter) { f.answer(w, status, body) }
 	}
@@ -289,6 +302,17 @@ func (f *fakeAPI) changeData(r *http.Request, role string) func(http.ResponseWri
 			out.BadCount, out.Bad = 1, []api.BadRow{{Line: 3, Column: "age", Reason: "is not a number"}}
 		}
 		return give(http.StatusCreated, out)
+	case "POST " + api.PathRegister:
+		in := decode[api.RegisterRequest](f, r)
+		f.asked = append(f.asked, in.Username+" "+in.Role)
+		return give(http.StatusCreated, api.User{Username: in.Username})
+	case "PATCH " + api.UserPath("bob"):
+		f.asked = append(f.asked, string(file))
+		return give(http.StatusOK, api.User{Username: "bob"})
+	case "POST " + api.PathTestNotification:
+		return give(http.StatusAccepted, api.Job{ID: 9, State: "queued"})
+	case "POST " + api.PathBackups:
+		return give(http.StatusCreated, api.Backup{Name: "b"})
 	case "DELETE " + api.DatasetPath(2):
 		if role != "admin" {
 			return func(w http.ResponseWriter) { f.problem(w, api.Problem{Status: http.StatusForbidden}) }

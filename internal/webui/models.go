@@ -190,22 +190,28 @@ func (v *visit) calibrationChart(active, other *modelVersion) template.HTML {
 // steps of a retraining, in their order.
 var steps = []string{"data", "split", "train", "evaluate", "gate", "save", "activate"}
 
-// loadJob asks for the retraining that the address names. One that is gone is told and no error.
-func (d *modelsData) loadJob(ctx context.Context, v *visit) error {
+// loadJob asks for the retraining that the address names.
+func (d *modelsData) loadJob(ctx context.Context, v *visit) (err error) {
+	if d.Job, d.JobGone, err = v.job(ctx); d.Job != nil {
+		d.Steps = stepsOf(*d.Job)
+	}
+	return err
+}
+
+// job asks for the job that the address names. One that is gone is told and no error.
+func (v *visit) job(ctx context.Context) (job *api.Job, gone bool, err error) {
 	id, err := strconv.ParseInt(v.query.Get("job"), 10, 64)
 	if err != nil {
-		return nil //nolint:nilerror // no number, no job
+		return nil, false, nil //nolint:nilerror // no number, no job
 	}
-	job, err := v.client.Job(ctx, id)
+	found, err := v.client.Job(ctx, id)
 	if p := api.AsProblem(err); p != nil && p.Status == http.StatusNotFound {
-		d.JobGone = true
-		return nil
+		return nil, true, nil
 	}
 	if err != nil {
-		return err
+		return nil, false, err
 	}
-	d.Job, d.Steps = &job, stepsOf(job)
-	return nil
+	return &found, false, nil
 }
 
 func stepsOf(job api.Job) []step {

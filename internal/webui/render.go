@@ -72,9 +72,10 @@ func (l *language) functions() template.FuncMap {
 		"number": func(v any) string {
 			return l.printer.Sprint(whole(v))
 		},
-		"decimal": l.number,
-		"percent": l.percent,
-		"measure": func(v any) string { return l.significant(float(v)) },
+		"decimal":   l.number,
+		"percent":   l.percent,
+		"megabytes": func(bytes int64) float64 { return float64(bytes) / 1e6 },
+		"measure":   func(v any) string { return l.significant(float(v)) },
 		// percentage is a length within a picture, which is written alike in all languages.
 		"percentage": func(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" },
 		"chance":     l.chance,

@@ -27,6 +27,10 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("POST /models/conditional", s.signedIn(s.retrainConditional))
 	mux.HandleFunc("POST /models/activate", s.signedIn(s.activate))
 	mux.HandleFunc("POST /models/rollback", s.signedIn(s.rollback))
+	mux.HandleFunc("POST /admin/users", s.signedIn(s.register))
+	mux.HandleFunc("POST /admin/access", s.signedIn(s.access))
+	mux.HandleFunc("POST /admin/test", s.signedIn(s.testMessage))
+	mux.HandleFunc("POST /admin/backup", s.signedIn(s.backUp))
 	mux.HandleFunc("/", s.signedIn(s.notFound))
 	return http.NewCrossOriginProtection().Handler(mux)
 }
@@ -40,4 +44,5 @@ var pages = []page{
 	{name: "drift", path: "/drift", parts: []string{"drift-now", "drift-scores", "drift-compared", "drift-checks"}, load: loadDrift},
 	{name: "models", path: "/models", parts: []string{"models-job", "models-compare", "models-list"}, load: loadModels},
 	{name: "monitoring", path: "/monitoring", parts: []string{"monitoring-services", "monitoring-figures"}, load: loadMonitoring},
+	{name: "admin", path: "/admin", parts: []string{"admin-test", "admin-logs"}, load: loadAdmin, admin: true},
 }

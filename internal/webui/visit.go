@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -16,6 +17,7 @@ import (
 type page struct {
 	name, path string
 	parts      []string
+	admin      bool // for administrators alone
 	// load asks the API for what the page shows.
 	load func(ctx context.Context, v *visit) (any, error)
 }
@@ -34,12 +36,16 @@ type visit struct {
 	Down  bool     // the API does not answer
 	Fault *fault   // what went wrong with the page or the form
 	Done  string   // the message of what a form did
-	Nav   []page   // of who is signed in
 	Files fileURLs // of the assets
 }
 
 // Admin reports whether the viewer may do what only administrators may.
 func (v *visit) Admin() bool { return v.User != nil && v.User.Role == "admin" }
+
+// Nav is the pages that the viewer may see.
+func (v *visit) Nav() []page {
+	return slices.DeleteFunc(slices.Clone(pages), func(p page) bool { return p.admin && !v.Admin() })
+}
 
 // Themes are the colours that a viewer can choose.
 func (v *visit) Themes() []string { return []string{"auto", "light", "dark"} }
@@ -73,7 +79,7 @@ func (v *visit) Live() string {
 func (s *Server) newVisit(r *http.Request, name string) *visit {
 	v := &visit{
 		language: s.renderer.languageOf(r), query: r.URL.Query(),
-		Theme: themeOf(r), Path: r.URL.RequestURI(), Page: name, Nav: pages, Files: s.renderer.files,
+		Theme: themeOf(r), Path: r.URL.RequestURI(), Page: name, Files: s.renderer.files,
 	}
 	v.client = s.client(tokenOf(r))
 	return v
