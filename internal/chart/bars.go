@@ -31,7 +31,7 @@ func (c Bars) HTML() template.HTML {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, `<figure class="chart bars"%s><figcaption><span class="chart-title">%s</span><span class="hidden">%s</span></figcaption><ul>`,
-		attribute("id", c.ID), escape(c.Title), escape(c.Summary))
+		withID(c.ID), escape(c.Title), escape(c.Summary))
 	for _, bar := range c.Bars {
 		left, width, class := place(bar.Value, most, negative)
 		fmt.Fprintf(&b, `<li><span class="name">%s</span><svg height="14" aria-hidden="true"><rect class="track" width="100%%" height="14" rx="4"/><rect class="bar %s" x="%s" width="%s" height="14" rx="4"/></svg><span class="value">%s</span></li>`,

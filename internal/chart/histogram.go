@@ -36,7 +36,7 @@ func (h Histogram) HTML() template.HTML {
 	}
 	values, most := h.values()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<figure class="chart histogram"%s>`, attribute("id", h.ID))
+	fmt.Fprintf(&b, `<figure class="chart histogram"%s>`, withID(h.ID))
 	Line{Title: h.Title, Series: h.named()}.caption(&b)
 	if x.high <= x.low || most == 0 {
 		fmt.Fprintf(&b, `<p class="empty">%s</p></figure>`, escape(h.Labels.Empty))

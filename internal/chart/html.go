@@ -9,11 +9,12 @@ import (
 
 func escape(s string) string { return template.HTMLEscapeString(s) }
 
-func attribute(name, value string) string {
-	if value == "" {
+// withID is the attribute that names an element, if it has a name.
+func withID(id string) string {
+	if id == "" {
 		return ""
 	}
-	return fmt.Sprintf(` %s="%s"`, name, escape(value))
+	return fmt.Sprintf(` id="%s"`, escape(id))
 }
 
 func percent(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" }

@@ -73,7 +73,7 @@ func (l Line) HTML() template.HTML {
 	l = l.withDefaults()
 	x, y := l.scales()
 	var b strings.Builder
-	fmt.Fprintf(&b, `<figure class="chart"%s>`, attribute("id", l.ID))
+	fmt.Fprintf(&b, `<figure class="chart"%s>`, withID(l.ID))
 	l.caption(&b)
 	if x.empty() || y.empty() {
 		fmt.Fprintf(&b, `<p class="empty">%s</p></figure>`, escape(l.Labels.Empty))

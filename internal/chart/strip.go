@@ -21,7 +21,7 @@ type Strip struct {
 // HTML draws the strip.
 func (s Strip) HTML() template.HTML {
 	var b strings.Builder
-	fmt.Fprintf(&b, `<figure class="chart strip"%s><figcaption><span class="chart-title">%s</span></figcaption>`, attribute("id", s.ID), escape(s.Title))
+	fmt.Fprintf(&b, `<figure class="chart strip"%s><figcaption><span class="chart-title">%s</span></figcaption>`, withID(s.ID), escape(s.Title))
 	if len(s.Cells) == 0 {
 		fmt.Fprintf(&b, `<p class="empty">%s</p></figure>`, escape(s.Empty))
 		return template.HTML(b.String())

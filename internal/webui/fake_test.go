@@ -99,8 +99,11 @@ func (f *fakeAPI) tellDrift(at time.Time) {
 		Checks: []api.ShortCheck{{ID: 1, At: now.Add(-time.Minute), Method: "statistical", KS: &low}, {ID: 2, At: now, Method: "statistical", Drift: true, ActionTaken: "retrained", KS: &high}},
 	}
 	f.events = []api.Event{
-		{At: now, Kind: "drift", ModelVersion: "v2"}, {At: now.Add(-time.Second), Kind: "drift", ModelVersion: "v2"}, {At: at.Add(time.Second), Kind: "swap", ModelVersion: "v2", Value: &share},
-		{At: at, Kind: "verdict", Detail: "activated", ModelVersion: "v2", Value: &share}, {At: at.Add(-time.Hour), Kind: "verdict", Detail: "rejected", ModelVersion: "v1"},
+		{At: now, Kind: "drift", ModelVersion: "v2"},
+		{At: now.Add(-time.Second), Kind: "drift", ModelVersion: "v2"},
+		{At: at.Add(time.Second), Kind: "swap", ModelVersion: "v2", Value: &share},
+		{At: at, Kind: "verdict", Detail: "activated", ModelVersion: "v2", Value: &share},
+		{At: at.Add(-time.Hour), Kind: "verdict", Detail: "rejected", ModelVersion: "v1"},
 		{At: at.Add(-2 * time.Hour), Kind: "import", Detail: "a<b>.csv", Value: &rows},
 	}
 	score := func(ks float64) []api.FeatureScore { return []api.FeatureScore{{Feature: "age", KS: ks}} }

@@ -15,7 +15,8 @@ func TestMonitoring(t *testing.T) {
 		{Name: "api", Status: "ok", LatencyMS: &latency, At: &now}, {Name: "grafana", Status: "down", Detail: "refused <b>", Link: "http://grafana:3000"}, {Name: "mlflow", Status: "off"},
 	}}
 	f.kpis = api.KPIs{WindowSeconds: 300, KPIs: []api.KPI{
-		{ID: "latency", Value: &slow, Target: 100, Unit: "ms", Most: true, Met: &missed}, {ID: "availability", Value: &few, Target: 99.9, Unit: "%", Met: &met},
+		{ID: "latency", Value: &slow, Target: 100, Unit: "ms", Most: true, Met: &missed},
+		{ID: "availability", Value: &few, Target: 99.9, Unit: "%", Met: &met},
 		{ID: "throughput", Target: 1000, Unit: "requests/min"},
 	}}
 	v := setup(t, f, "ann")
