@@ -87,8 +87,8 @@ func TestPages(t *testing.T) {
 	s.trains()
 	s.drifts()
 	s.watches()
-	s.rules()
 	s.looks("admin", "/", "/predict", "/data", "/drift", "/models", "/monitoring", "/admin")
+	s.rules()
 	s.viewer()
 }
 
@@ -217,7 +217,7 @@ func (s *site) watches() {
 func (s *site) rules() {
 	s.open(s.url + "/admin")
 	s.click("summary", "^Make a new account$", func() bool { return s.sees("button", "^Make the account$") })
-	s.fill("input[name=username]", "paula")
+	s.fill("details input[name=username]", "paula")
 	s.fill("input[name=email]", "paula@example.org")
 	s.fill("input[name=password]", "long enough 1")
 	s.click("button", "^Make the account$", s.leadsTo(".notice", "The account was made"))
