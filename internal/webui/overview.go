@@ -245,7 +245,7 @@ type event struct {
 func eventsOf(happened, drifts []api.Event) []event {
 	all := append(slices.Clone(happened), drifts...)
 	slices.SortStableFunc(all, func(a, b api.Event) int { return b.At.Compare(a.At) })
-	serves := map[string]bool{}
+	swaps := map[string]int{} // where the earliest of each version is, of those met
 	var out []event
 	for _, a := range all {
 		e := event{At: a.At, Code: a.Kind, Tone: "none", Version: a.ModelVersion, Times: 1}
@@ -259,16 +259,13 @@ func eventsOf(happened, drifts []api.Event) []event {
 			}
 		case "verdict":
 			e.Code, e.Share = a.Detail, a.Value
-			if e.Code == "activated" && serves[a.ModelVersion] {
+			if at, ok := swaps[a.ModelVersion]; ok && e.Code == "activated" {
+				out[at].Code = e.Code
 				continue
 			}
-			serves[a.ModelVersion] = e.Code == "activated"
 		case "swap":
 			e.Tone, e.Share = "good", a.Value
-			if serves[a.ModelVersion] {
-				continue
-			}
-			serves[a.ModelVersion] = true
+			swaps[a.ModelVersion] = len(out)
 		case "rollback":
 			e.Tone, e.Share = "warn", a.Value
 		case "import", "generate":

@@ -76,13 +76,13 @@ func TestEventsTellOnce(t *testing.T) {
 	at := func(minutes int, kind, version, detail string) api.Event {
 		return api.Event{At: now.Add(time.Duration(-minutes) * time.Minute), Kind: kind, ModelVersion: version, Detail: detail}
 	}
-	happened := []api.Event{at(3, "swap", "v2", ""), at(4, "verdict", "v2", "activated"), at(6, "verdict", "v1", "rejected"), at(9, "swap", "v1", ""), at(10, "rollback", "v0", "")}
+	happened := []api.Event{at(0, "swap", "v2", ""), at(3, "swap", "v2", ""), at(4, "verdict", "v2", "activated"), at(6, "verdict", "v1", "rejected"), at(9, "swap", "v1", ""), at(10, "rollback", "v0", "")}
 	drifts := []api.Event{at(1, "drift", "v2", ""), at(2, "drift", "v2", ""), at(5, "drift", "v1", "")}
 	var got []string
 	for _, e := range eventsOf(happened, drifts) {
 		got = append(got, fmt.Sprintf("%s %s %d", e.Code, e.Version, e.Times))
 	}
-	want := []string{"drift v2 2", "swap v2 1", "drift v1 1", "rejected v1 1", "swap v1 1", "rollback v0 1"}
+	want := []string{"swap v2 1", "drift v2 2", "activated v2 1", "drift v1 1", "rejected v1 1", "swap v1 1", "rollback v0 1"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
