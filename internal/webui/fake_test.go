@@ -68,10 +68,10 @@ func (f *fakeAPI) withModel() *fakeAPI {
 		ModelVersion: &version, ModelLoaded: true, Accuracy: &accuracy, AccuracyInterval: []float64{0.94, 0.96}, Features: []string{"age", "dose"},
 		Target: "ill", Classes: []string{"no", "yes"}, ActivatedAt: &at, Reason: "manual",
 	}
-	metrics := json.RawMessage(`{"n":200,"accuracy":0.953,"accuracy_low":0.94,"accuracy_high":0.96,"precision":0.9,"roc_auc":0.98,
+	metrics := json.RawMessage(`{"n":200,"accuracy":0.953,"accuracy_low":0.94,"accuracy_high":0.96,"precision":0.9,"roc_auc":0.98,"confusion":[[97,3],[7,93]],
 		"roc_curve":{"fpr":[0,0.1,1],"tpr":[0,0.9,1]},"calibration":[{"mean_predicted":0.2,"fraction_positive":0.1,"count":9},{"mean_predicted":0,"fraction_positive":0,"count":0}]}`)
 	f.models = []api.Version{
-		{Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Metrics: metrics},
+		{Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Classes: []string{"no", "yes"}, Metrics: metrics},
 		{Version: "v1", Accuracy: 0.5, CreatedAt: at.Add(-time.Hour), Status: "rejected", Reason: "bootstrap"},
 	}
 	f.trains = []api.Training{
@@ -80,7 +80,7 @@ func (f *fakeAPI) withModel() *fakeAPI {
 	}
 	f.tellDrift(at)
 	one, three, intercept := 1.0, 3.0, -4.0
-	f.detail = api.ModelDetail{Version: f.models[0], Intercept: &intercept, Details: []api.ModelFeature{
+	f.detail = api.ModelDetail{Version: f.models[0], MLflowURL: "http://mlflow/#/runs/7", Intercept: &intercept, Details: []api.ModelFeature{
 		{Name: "age", Coefficient: 1, Min: &one, Max: &three, Mean: &one}, {Name: "dose", Coefficient: 1, Min: &one, Max: &three, Mean: &one},
 	}}
 	f.recent = []api.LoggedPrediction{{Features: []float64{1, 1.5}, Prediction: 0, CreatedAt: now}, {Features: []float64{2.5, 5}, Prediction: 1, CreatedAt: now}}
@@ -144,6 +144,19 @@ func measured(at time.Time, action string, drift bool, ks float64) api.DriftDete
 	}
 }
 
+// described is a version in full; the artifact of one alone can be read.
+func (f *fakeAPI) described(m api.Version) api.ModelDetail {
+	d := api.ModelDetail{Version: m}
+	if f.detail.Version.Version == m.Version {
+		d = f.detail
+	}
+	_ = json.Unmarshal(m.Metrics, &d.Quality)
+	if i := slices.IndexFunc(f.trains, func(t api.Training) bool { return t.ModelVersion == m.Version }); i >= 0 {
+		d.Training = &f.trains[i]
+	}
+	return d
+}
+
 // set changes the API while it serves.
 func (f *fakeAPI) set(change func()) {
 	f.mu.Lock()
@@ -193,8 +206,8 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 	}
 	answers[api.PathOverview], answers[api.PathDriftScores] = f.overview, f.scores
 	answers[api.PathEvents] = api.EventList{Events: slices.DeleteFunc(slices.Clone(f.events), func(e api.Event) bool { return !slices.Contains(r.URL.Query()["kind"], e.Kind) })}
-	if f.detail.Version.Version != "" {
-		answers[api.ModelPath(f.detail.Version.Version)] = f.detail
+	for _, m := range f.models {
+		answers[api.ModelPath(m.Version)] = f.described(m)
 	}
 	if f.windows != nil {
 		answers[api.PathDriftDistributions] = f.windows

@@ -18,8 +18,8 @@ import (
 type modelsData struct {
 	Versions []modelVersion
 	Total    int64
-	Active   *modelVersion
-	Other    *modelVersion // held against the active one
+	Active   *api.ModelDetail
+	Other    *api.ModelDetail // held against the active one
 	Figures  []figureRow
 	Charts   []template.HTML
 	Job      *api.Job
@@ -27,33 +27,10 @@ type modelsData struct {
 	JobGone  bool
 }
 
-// modelVersion is a version with what its retraining came to.
+// modelVersion is a version of the list with its figures, nil for one of an earlier system.
 type modelVersion struct {
 	api.Version
-	Quality  quality
-	Training *api.Training
-}
-
-// quality is what the page reads of a version's metrics.
-type quality struct {
-	N         int      `json:"n"`
-	Accuracy  float64  `json:"accuracy"`
-	Low       *float64 `json:"accuracy_low"`
-	High      *float64 `json:"accuracy_high"`
-	Precision *float64 `json:"precision"`
-	Recall    *float64 `json:"recall"`
-	F1        *float64 `json:"f1"`
-	LogLoss   *float64 `json:"log_loss"`
-	ROCAUC    *float64 `json:"roc_auc"`
-	ROC       *struct {
-		FPR []float64 `json:"fpr"`
-		TPR []float64 `json:"tpr"`
-	} `json:"roc_curve"`
-	Calibration []struct {
-		Predicted float64 `json:"mean_predicted"`
-		Positive  float64 `json:"fraction_positive"`
-		Count     int     `json:"count"`
-	} `json:"calibration"`
+	Quality *api.Quality
 }
 
 // figureRow is one figure of both versions.
@@ -69,23 +46,13 @@ const shownVersions = 50
 
 func loadModels(ctx context.Context, v *visit) (any, error) {
 	var d modelsData
-	var list api.VersionList
-	var trainings api.TrainingHistory
 	err := together(ctx,
-		ask(&list, func(ctx context.Context) (api.VersionList, error) { return v.client.Models(ctx, shownVersions) }),
-		ask(&trainings, func(ctx context.Context) (api.TrainingHistory, error) {
-			return v.client.Trainings(ctx, 2*shownVersions)
-		}),
+		func(ctx context.Context) error { return d.loadVersions(ctx, v) },
 		func(ctx context.Context) error { return d.loadJob(ctx, v) },
 	)
 	if err != nil {
 		return nil, err
 	}
-	d.Total = list.Total
-	for _, version := range list.Models {
-		d.Versions = append(d.Versions, versionWith(version, trainings.Trainings))
-	}
-	d.choose(v.query.Get("compare"))
 	d.compare(v)
 	if done := v.query.Get("done"); v.or("models.done."+done, "") != "" {
 		v.Done = v.must("models.done." + done)
@@ -93,51 +60,72 @@ func loadModels(ctx context.Context, v *visit) (any, error) {
 	return d, nil
 }
 
-func versionWith(version api.Version, trainings []api.Training) modelVersion {
-	m := modelVersion{Version: version}
-	_ = json.Unmarshal(version.Metrics, &m.Quality) // a version of an earlier system has none: what is missing is not shown
-	if i := slices.IndexFunc(trainings, func(t api.Training) bool { return t.ModelVersion == version.Version }); i >= 0 {
-		m.Training = &trainings[i]
+// loadVersions asks for the list, and for the two versions of it that are held against each other.
+func (d *modelsData) loadVersions(ctx context.Context, v *visit) error {
+	list, err := v.client.Models(ctx, shownVersions)
+	if err != nil {
+		return err
 	}
-	return m
+	d.Total = list.Total
+	for _, version := range list.Models {
+		m := modelVersion{Version: version}
+		_ = json.Unmarshal(version.Metrics, &m.Quality) // what is missing is not shown
+		d.Versions = append(d.Versions, m)
+	}
+	active, other := d.chosen(v.query.Get("compare"))
+	return together(ctx,
+		func(ctx context.Context) (err error) { d.Active, err = v.detail(ctx, active); return err },
+		func(ctx context.Context) (err error) { d.Other, err = v.detail(ctx, other); return err },
+	)
 }
 
-// choose finds the active version and the one to hold against it: the one asked for, else the newest other.
-func (d *modelsData) choose(asked string) {
-	for i := range d.Versions {
-		m := &d.Versions[i]
+// chosen finds the active version and the one to hold against it: the one asked for, else the newest other.
+func (d *modelsData) chosen(asked string) (active, other string) {
+	for _, m := range d.Versions {
 		switch {
 		case m.IsActive:
-			d.Active = m
-		case m.Version.Version == asked, d.Other == nil && asked == "":
-			d.Other = m
+			active = m.Version.Version
+		case m.Version.Version == asked, other == "" && asked == "":
+			other = m.Version.Version
 		}
 	}
+	return active, other
+}
+
+// detail asks for a version in full, nil without a name or if it was deleted meanwhile.
+func (v *visit) detail(ctx context.Context, version string) (*api.ModelDetail, error) {
+	if version == "" {
+		return nil, nil
+	}
+	found, err := v.client.Model(ctx, version)
+	if p := api.AsProblem(err); p != nil && p.Status == http.StatusNotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &found, nil
 }
 
 func (d *modelsData) compare(v *visit) {
 	if d.Active == nil {
 		return
 	}
-	other := d.Other
-	if other == nil {
-		other = &modelVersion{}
-	}
-	optional := func(p *float64, write func(float64) string) string {
-		if p == nil {
-			return "–"
-		}
-		return write(*p)
-	}
 	share := func(x float64) string { return v.percent(1, x) }
-	row := func(key string, of func(quality) *float64, write func(float64) string) {
-		d.Figures = append(d.Figures, figureRow{key, optional(of(d.Active.Quality), write), optional(of(other.Quality), write)})
+	row := func(key string, of func(*api.Quality) *float64, write func(float64) string) {
+		figure := func(m *api.ModelDetail) string {
+			if m == nil || m.Quality == nil || of(m.Quality) == nil {
+				return "–"
+			}
+			return write(*of(m.Quality))
+		}
+		d.Figures = append(d.Figures, figureRow{key, figure(d.Active), figure(d.Other)})
 	}
-	row("precision", func(q quality) *float64 { return q.Precision }, share)
-	row("recall", func(q quality) *float64 { return q.Recall }, share)
-	row("f1", func(q quality) *float64 { return q.F1 }, share)
-	row("roc_auc", func(q quality) *float64 { return q.ROCAUC }, func(x float64) string { return v.number(3, x) })
-	row("log_loss", func(q quality) *float64 { return q.LogLoss }, v.significant)
+	row("precision", func(q *api.Quality) *float64 { return &q.Precision }, share)
+	row("recall", func(q *api.Quality) *float64 { return &q.Recall }, share)
+	row("f1", func(q *api.Quality) *float64 { return &q.F1 }, share)
+	row("roc_auc", func(q *api.Quality) *float64 { return q.ROCAUC }, func(x float64) string { return v.number(3, x) })
+	row("log_loss", func(q *api.Quality) *float64 { return &q.LogLoss }, v.significant)
 	d.Charts = []template.HTML{v.rocChart(d.Active, d.Other), v.calibrationChart(d.Active, d.Other)}
 }
 
@@ -150,15 +138,12 @@ func (v *visit) shareChart(id string) chart.Line {
 	}
 }
 
-// both are the two versions that are there.
-func both(active, other *modelVersion) []*modelVersion {
-	if other == nil {
-		return []*modelVersion{active}
-	}
-	return []*modelVersion{active, other}
+// both are those of the two versions that are there and have figures.
+func both(active, other *api.ModelDetail) []*api.ModelDetail {
+	return slices.DeleteFunc([]*api.ModelDetail{active, other}, func(m *api.ModelDetail) bool { return m == nil || m.Quality == nil })
 }
 
-func (v *visit) rocChart(active, other *modelVersion) template.HTML {
+func (v *visit) rocChart(active, other *api.ModelDetail) template.HTML {
 	l := v.shareChart("roc")
 	for _, m := range both(active, other) {
 		s := chart.Series{Name: m.Version.Version}
@@ -172,13 +157,13 @@ func (v *visit) rocChart(active, other *modelVersion) template.HTML {
 	return l.HTML()
 }
 
-func (v *visit) calibrationChart(active, other *modelVersion) template.HTML {
+func (v *visit) calibrationChart(active, other *api.ModelDetail) template.HTML {
 	l := v.shareChart("calibration")
 	for _, m := range both(active, other) {
 		s := chart.Series{Name: m.Version.Version}
 		for _, bin := range m.Quality.Calibration {
 			if bin.Count > 0 {
-				s.Points = append(s.Points, chart.Point{X: bin.Predicted, Y: bin.Positive})
+				s.Points = append(s.Points, chart.Point{X: bin.MeanPredicted, Y: bin.FractionPositive})
 			}
 		}
 		l.Series = append(l.Series, s)

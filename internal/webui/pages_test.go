@@ -191,7 +191,8 @@ func TestModelsForms(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI(t).withModel()
 	v := setup(t, f, "root")
-	v.get("/models").wants(t, http.StatusOK, "Side by side", "v1", "no better", `id="roc"`, `id="calibration"`, `popovertarget="confirm-v1"`)
+	v.get("/models").wants(t, http.StatusOK, "Side by side", "v1", "no better", `href="http://mlflow/#/runs/7"`,
+		`<td class="figure right">97</td><td class="figure">3</td>`, "Truly yes", `id="roc"`, `id="calibration"`, `popovertarget="confirm-v1"`)
 	page := v.post("/models/retrain", url.Values{})
 	page.wants(t, http.StatusOK, "not known any more")
 	if page.path != "/models?job=7" {
