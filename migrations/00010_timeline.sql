@@ -1,7 +1,7 @@
--- The checks that saw drift, newest first, without a look at those that did not.
+-- The checks that found something to tell, newest first, without a look at those that did not.
 
 -- +goose Up
-CREATE INDEX drift_detections_seen ON drift_detections (id) WHERE drift = 1;
+CREATE INDEX drift_detections_seen ON drift_detections (id) WHERE drift = 1 OR action_taken = 'health_check_failed';
 
 -- How a version was made.
 CREATE INDEX model_training_logs_version ON model_training_logs (model_version);

@@ -61,7 +61,7 @@ CREATE TABLE drift_detections (
     drift BOOLEAN NOT NULL DEFAULT 1
 );
 
-CREATE INDEX drift_detections_seen ON drift_detections (id) WHERE drift = 1;
+CREATE INDEX drift_detections_seen ON drift_detections (id) WHERE drift = 1 OR action_taken = 'health_check_failed';
 
 CREATE UNIQUE INDEX drift_detections_slot ON drift_detections (slot) WHERE slot IS NOT NULL;
 

@@ -32,7 +32,7 @@ func (s *Server) span(d During) (from, to time.Time, err error) {
 // askedEvents is the input of GET /events.
 type askedEvents struct {
 	During
-	Kinds []string `query:"kind,explode" maxItems:"7" enum:"drift,retrain,verdict,swap,rollback,import,generate" doc:"Only these; once for each"`
+	Kinds []string `query:"kind,explode" maxItems:"8" enum:"drift,failed,retrain,verdict,swap,rollback,import,generate" doc:"Only these; once for each"`
 	Limit int      `query:"limit" minimum:"1" maximum:"1000" default:"200" doc:"How many, newest first"`
 }
 

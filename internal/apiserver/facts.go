@@ -24,9 +24,12 @@ func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Ch
 	case api.CheckWarn:
 		add("database_readonly", api.LevelAct, nil)
 	}
-	if o.Model == nil {
+	switch {
+	case o.Model == nil && trains(o.Waiting.Jobs):
+		add("first_training", api.LevelWatch, nil)
+	case o.Model == nil:
 		add("no_model", api.LevelAct, nil)
-	} else if o.Model.Accuracy < accuracyFloor {
+	case o.Model.Accuracy < accuracyFloor:
 		add("accuracy_low", api.LevelWatch, map[string]any{"version": o.Model.Version, "accuracy": o.Model.Accuracy, "floor": accuracyFloor})
 	}
 	// A part may also warn of what it can't tell; one that is there then works.
@@ -58,6 +61,11 @@ func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Ch
 	}
 	slices.SortStableFunc(out, func(a, b api.Fact) int { return cmp.Compare(severity(b.Level), severity(a.Level)) })
 	return out
+}
+
+// trains reports whether a retraining runs or waits for its turn.
+func trains(jobs []api.QueueDepth) bool {
+	return slices.ContainsFunc(jobs, func(q api.QueueDepth) bool { return q.Queue == "retrain" && q.Waiting+q.Running > 0 })
 }
 
 func severity(level string) int {

@@ -58,18 +58,22 @@ func TestFacts(t *testing.T) {
 		overdue bool
 		want    []string
 	}{
-		"well":              {want: []string{"well"}},
-		"nothing serves":    {change: func(o *api.Overview) { o.Model = nil }, want: []string{"no_model"}},
-		"not accurate":      {change: func(o *api.Overview) { o.Model = &api.OverviewModel{Accuracy: 0.8} }, want: []string{"accuracy_low"}},
-		"drift dealt with":  {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrained}, want: []string{"well"}},
-		"drift":             {check: &ml.DriftReport{Drift: true, Action: ml.ActionCooldown, Method: "statistical"}, want: []string{"drift"}},
-		"a draw":            {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainRejected, Method: "random"}, want: []string{"drawn_drift"}},
-		"data needed":       {check: &ml.DriftReport{Drift: true, Action: ml.ActionNewDataNeeded}, want: []string{"new_data_needed"}},
-		"the API was away":  {check: &ml.DriftReport{Action: ml.ActionHealthCheckFailed}, want: []string{"health_check_failed"}},
-		"retraining failed": {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainFailed}, want: []string{"retrain_failed"}},
-		"nobody checks":     {parts: map[string]api.Check{"flow": {Status: api.CheckWarn}}, overdue: true, want: []string{"flow_absent"}},
-		"checks hang":       {overdue: true, want: []string{"checks_overdue"}},
-		"a full disk":       {parts: map[string]api.Check{"database": {Status: api.CheckWarn}}, want: []string{"database_readonly"}},
+		"well":           {want: []string{"well"}},
+		"nothing serves": {change: func(o *api.Overview) { o.Model = nil }, want: []string{"no_model"}},
+		"the first one trains": {change: func(o *api.Overview) {
+			o.Model, o.Waiting.Jobs = nil, []api.QueueDepth{{Queue: "notify", Waiting: 1}, {Queue: "retrain", Running: 1}}
+		}, want: []string{"first_training"}},
+		"only messages wait": {change: func(o *api.Overview) { o.Model, o.Waiting.Jobs = nil, []api.QueueDepth{{Queue: "notify", Waiting: 1}} }, want: []string{"no_model"}},
+		"not accurate":       {change: func(o *api.Overview) { o.Model = &api.OverviewModel{Accuracy: 0.8} }, want: []string{"accuracy_low"}},
+		"drift dealt with":   {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrained}, want: []string{"well"}},
+		"drift":              {check: &ml.DriftReport{Drift: true, Action: ml.ActionCooldown, Method: "statistical"}, want: []string{"drift"}},
+		"a draw":             {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainRejected, Method: "random"}, want: []string{"drawn_drift"}},
+		"data needed":        {check: &ml.DriftReport{Drift: true, Action: ml.ActionNewDataNeeded}, want: []string{"new_data_needed"}},
+		"the API was away":   {check: &ml.DriftReport{Action: ml.ActionHealthCheckFailed}, want: []string{"health_check_failed"}},
+		"retraining failed":  {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainFailed}, want: []string{"retrain_failed"}},
+		"nobody checks":      {parts: map[string]api.Check{"flow": {Status: api.CheckWarn}}, overdue: true, want: []string{"flow_absent"}},
+		"checks hang":        {overdue: true, want: []string{"checks_overdue"}},
+		"a full disk":        {parts: map[string]api.Check{"database": {Status: api.CheckWarn}}, want: []string{"database_readonly"}},
 		"MLflow is away": {change: func(o *api.Overview) {
 			o.Waiting.Deliveries = []api.DeliveryDepth{{Service: "mlflow", Waiting: 2, Failing: true}}
 		}, want: []string{"deliveries_wait"}},

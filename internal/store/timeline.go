@@ -18,8 +18,8 @@ const (
 	maxDataset     = "SELECT COALESCE(MAX(generation_id), 0) FROM datasets"
 	nextDataset    = "SELECT generation_id, created_at FROM datasets WHERE generation_id >= ? ORDER BY generation_id LIMIT 1"
 
-	driftsBetween = "SELECT id, created_at, 'drift', COALESCE(model_version, ''), trigger_value, COALESCE(action_taken, ''), 0 FROM drift_detections" +
-		" WHERE drift = 1 AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?"
+	checksBetween = "SELECT id, created_at, CASE drift WHEN 1 THEN 'drift' ELSE 'failed' END, COALESCE(model_version, ''), trigger_value, COALESCE(action_taken, ''), 0 FROM drift_detections" +
+		" WHERE (drift = 1 OR action_taken = 'health_check_failed') AND id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?"
 	trainingsBetween = "SELECT id, created_at, 'verdict', COALESCE(model_version, ''), accuracy_after, verdict, COALESCE(training_duration_seconds, 0)" +
 		" FROM model_training_logs WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT ?"
 	beginningsBetween = "SELECT id, created_at, 'retrain', COALESCE(model_version, ''), training_samples, COALESCE(trigger_reason, ''), COALESCE(training_duration_seconds, 0)" +
@@ -35,7 +35,7 @@ var chapters = []struct {
 	kinds                []ml.HappeningKind
 	maxID, next, between string
 }{
-	{[]ml.HappeningKind{ml.HappenedDrift}, maxCheck, nextCheck, driftsBetween},
+	{[]ml.HappeningKind{ml.HappenedDrift, ml.HappenedFailed}, maxCheck, nextCheck, checksBetween},
 	{[]ml.HappeningKind{ml.HappenedRetrain}, maxTraining, nextTraining, beginningsBetween},
 	{[]ml.HappeningKind{ml.HappenedVerdict}, maxTraining, nextTraining, trainingsBetween},
 	{[]ml.HappeningKind{ml.HappenedSwap, ml.HappenedRollback}, maxActivation, nextActivation, activationsBetween},

@@ -21,6 +21,7 @@ func TestTimeline(t *testing.T) {
 	for i, seen := range []bool{true, false, true, true} { // at -60, -40, -20, 0
 		execute(t, s, "INSERT INTO drift_detections (model_version, trigger_value, drift, action_taken, created_at) VALUES ('v1', ?, ?, 'retrained', ?)", float64(i)/10, seen, at(20*i-60))
 	}
+	execute(t, s, "INSERT INTO drift_detections (model_version, drift, action_taken, created_at) VALUES ('v1', 0, 'health_check_failed', ?)", at(2))
 	execute(t, s, "INSERT INTO model_training_logs (model_version, trigger_reason, training_samples, accuracy_after, training_duration_seconds, verdict, created_at) VALUES ('v2', 'drift', 800, 0.93, 120, 'activated', ?)", at(3))
 	execute(t, s, "INSERT INTO activations (version, action, actor, created_at) VALUES ('v2', 'activate', 'job 1', ?), ('v1', 'rollback', 'ann', ?)", at(3), at(8))
 	execute(t, s, "INSERT INTO datasets (generation_id, source, state, samples_count, name, created_at) VALUES (1, 'generated', 'ready', 50, '', ?), (2, 'imported', 'ready', 60, 'x.csv', ?), (3, 'imported', 'building', 60, 'y.csv', ?)", at(-30), at(5), at(6))
@@ -34,6 +35,7 @@ func TestTimeline(t *testing.T) {
 		event(5, "import", 2, "", number(60), "x.csv"),
 		event(3, "swap", 1, "v2", number(0.93), ""),
 		event(3, "verdict", 1, "v2", number(0.93), "activated"),
+		event(2, "failed", 5, "v1", nil, "health_check_failed"),
 		event(1, "retrain", 1, "v2", number(800), "drift"),
 		event(0, "drift", 4, "v1", number(0.3), "retrained"),
 		event(-20, "drift", 3, "v1", number(0.2), "retrained"),
@@ -49,8 +51,8 @@ func TestTimeline(t *testing.T) {
 	}{
 		"all of it":    {-600, 600, nil, 100, all, false},
 		"the newest":   {-600, 600, nil, 3, all[:3], true},
-		"just so many": {-600, 600, nil, 9, all, false},
-		"a span":       {-30, 0, nil, 100, all[5:8], false},
+		"just so many": {-600, 600, nil, 10, all, false},
+		"a span":       {-30, 0, nil, 100, all[6:9], false},
 		"kinds":        {-600, 600, []ml.HappeningKind{"swap", "import"}, 100, []ml.Happening{all[1], all[2]}, false},
 		"no time":      {10, 20, nil, 100, nil, false},
 	} {
@@ -74,8 +76,8 @@ func TestTimelineReadsNoLogFromEndToEnd(t *testing.T) {
 			}
 		}
 	}
-	if steps := plan(t, s, driftsBetween, 1, 2, 3); !strings.Contains(strings.Join(steps, "\n"), "drift_detections_seen") {
-		t.Errorf("checks without drift are read: %v", steps)
+	if steps := plan(t, s, checksBetween, 1, 2, 3); !strings.Contains(strings.Join(steps, "\n"), "drift_detections_seen") {
+		t.Errorf("checks without anything to tell are read: %v", steps)
 	}
 }
 

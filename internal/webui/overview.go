@@ -49,7 +49,7 @@ func loadOverview(ctx context.Context, v *visit) (any, error) {
 		ask(&scores, func(ctx context.Context) (api.DriftScores, error) { return c.DriftScores(ctx, during, 0) }),
 		ask(&trainings, func(ctx context.Context) (api.TrainingHistory, error) { return c.Trainings(ctx, 100) }),
 		ask(&happened, func(ctx context.Context) (api.EventList, error) {
-			return c.Events(ctx, during, 2*timelineLast, "verdict", "swap", "rollback", "import", "generate")
+			return c.Events(ctx, during, 2*timelineLast, "failed", "verdict", "swap", "rollback", "import", "generate")
 		}),
 		ask(&drifts, func(ctx context.Context) (api.EventList, error) { return c.Events(ctx, during, mostDrifts, "drift") }),
 	)
@@ -251,10 +251,18 @@ func eventsOf(happened, drifts []api.Event) []event {
 		e := event{At: a.At, Code: a.Kind, Tone: "none", Version: a.ModelVersion, Times: 1}
 		switch a.Kind {
 		case "drift":
-			e.Tone = "warn"
-			if n := len(out); n > 0 && out[n-1].Code == "drift" && out[n-1].Version == e.Version {
+			if e.Tone = "warn"; a.Detail == "retrain_failed" {
+				e.Code, e.Tone = a.Detail, "bad"
+			}
+			if n := len(out); n > 0 && out[n-1].Code == e.Code && out[n-1].Version == e.Version {
 				out[n-1].Times++
 				out[n-1].At = a.At // when it began
+				continue
+			}
+		case "failed":
+			e.Tone = "bad"
+			if n := len(out); n > 0 && out[n-1].Code == e.Code {
+				out[n-1].Times++
 				continue
 			}
 		case "verdict":

@@ -52,7 +52,6 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*AP
 		return nil, err
 	}
 	window := kpi.NewWindow(p.Registry, nil)
-	servers := around.servers()
 	var server *apiserver.Server
 	server, err = apiserver.New(apiserver.Options{
 		Addr:       hostPort(c.Host, c.Port),
@@ -78,9 +77,9 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*AP
 		Checks:     p.checks(predictor),
 		Tracer:     p.Tracer,
 		Waiting:    p.waiting,
-		Services:   p.services(predictor, servers, func() string { return server.URL() }),
+		Services:   p.services(predictor, around, func() string { return server.URL() }),
 		KPIs:       p.kpis(predictor, window),
-		MLflowURL:  servers[0].link,
+		MLflowURL:  around.servers()[0].link,
 		Registerer: p.Registry,
 		Logger:     p.Log,
 	})

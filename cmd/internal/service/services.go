@@ -15,6 +15,8 @@ import (
 
 // WatchedSettings say where the servers around the platform are, for the page that shows how they are.
 type WatchedSettings struct {
+	WorkerURL       string `env:"WORKER_URL" help:"admin address of the worker, such as http://localhost:8003, for how fast it answers; empty: its sign of life in the data folder is read"`
+	FlowURL         string `env:"FLOW_URL" help:"admin address of the flow runner, such as http://localhost:8002, likewise"`
 	PrometheusURL   string `env:"PROMETHEUS_URL" help:"where Prometheus is asked how it is, such as http://localhost:9090; empty: it is not"`
 	GrafanaURL      string `env:"GRAFANA_URL" help:"where Grafana is asked, such as http://localhost:3000"`
 	AlertmanagerURL string `env:"ALERTMANAGER_URL" help:"where Alertmanager is asked, such as http://localhost:9093"`
@@ -32,6 +34,8 @@ type WatchedSettings struct {
 func (w WatchedSettings) Validate() error {
 	var errs []error
 	for _, s := range []struct{ name, value string }{
+		{"WORKER_URL", w.WorkerURL},
+		{"FLOW_URL", w.FlowURL},
 		{"PROMETHEUS_URL", w.PrometheusURL},
 		{"GRAFANA_URL", w.GrafanaURL},
 		{"ALERTMANAGER_URL", w.AlertmanagerURL},
@@ -77,6 +81,17 @@ func (w Around) servers() []neighbour {
 	}
 }
 
+// own are the platform's other processes that have an address. Those of one process have none.
+func (w WatchedSettings) own() (out []reach.Target) {
+	for _, t := range []reach.Target{{Name: "worker", URL: w.WorkerURL}, {Name: "flow", URL: w.FlowURL}} {
+		if t.URL != "" {
+			t.URL = strings.TrimSuffix(t.URL, "/") + "/healthz"
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
 // public is the address for people, without what only the platform may know.
 func public(given, asked string) string {
 	if given == "" {
@@ -92,11 +107,11 @@ func public(given, asked string) string {
 
 // services asks the platform's own parts and the servers around it. self is the API's own address: asked
 // over the network like the others, its latency is what a client sees.
-func (p *Platform) services(model serving, servers []neighbour, self func() string) func(context.Context) ([]api.Service, error) {
-	parts := p.checks(model)
+func (p *Platform) services(model serving, around Around, self func() string) func(context.Context) ([]api.Service, error) {
+	parts, servers := p.checks(model), around.servers()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context) ([]api.Service, error) {
-		targets := []reach.Target{{Name: "api", URL: self() + api.PathReady}}
+		targets := append([]reach.Target{{Name: "api", URL: self() + api.PathReady}}, around.own()...)
 		for _, s := range servers {
 			if s.url != "" {
 				targets = append(targets, reach.Target{Name: s.name, URL: strings.TrimSuffix(s.url, "/") + s.health})
@@ -109,8 +124,12 @@ func (p *Platform) services(model serving, servers []neighbour, self func() stri
 		checks, now := parts(ctx), time.Now().UTC()
 		out := []api.Service{states["api"]}
 		for _, name := range []string{"worker", "flow", "database"} {
-			c := checks[name]
-			out = append(out, api.Service{Name: name, Status: c.Status, Detail: c.Detail, At: &now})
+			own := api.Service{Name: name, Status: checks[name].Status, Detail: checks[name].Detail, At: &now}
+			state := states[name]
+			if own.LatencyMS = state.LatencyMS; state.Status == stateDown {
+				own.Status, own.Detail = state.Status, state.Detail
+			}
+			out = append(out, own)
 		}
 		for _, s := range servers {
 			state, asked := states[s.name]

@@ -23,26 +23,27 @@ func TestServicesAreAsked(t *testing.T) {
 	t.Parallel()
 	p := wire(t, "api", prometheus.NewRegistry())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/health/ready" && r.URL.Path != "/api/health" && r.URL.Path != "/health" {
+		if r.URL.Path != "/health/ready" && r.URL.Path != "/api/health" && r.URL.Path != "/health" && r.URL.Path != "/healthz" {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	}))
 	t.Cleanup(server.Close)
 	around := Around{MLflow: "http://user:secret@" + server.Listener.Addr().String(), Prefect: server.URL + "/api"}
 	around.GrafanaURL, around.GrafanaPublic, around.KumaURL = server.URL, "https://grafana.example/", server.URL
-	got, err := p.services(servesNothing{}, around.servers(), func() string { return server.URL })(t.Context())
+	around.WorkerURL, around.FlowURL = server.URL+"/", server.URL+"/elsewhere"
+	got, err := p.services(servesNothing{}, around, func() string { return server.URL })(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	var states []string
 	for _, s := range got {
 		states = append(states, s.Name+" "+s.Status)
-		if asked := s.Name != "worker" && s.Name != "flow" && s.Name != "database" && s.Status == stateOK; asked != (s.LatencyMS != nil) {
+		if asked := s.Name == "worker" || s.Name != "database" && s.Status == stateOK; asked != (s.LatencyMS != nil) {
 			t.Errorf("%s: latency %v", s.Name, s.LatencyMS)
 		}
 	}
 	want := []string{
-		"api ok", "worker warning", "flow warning", "database ok", "mlflow ok", "prefect ok", "prometheus off", "grafana ok", "alertmanager off", "uptime-kuma down",
+		"api ok", "worker warning", "flow down", "database ok", "mlflow ok", "prefect ok", "prometheus off", "grafana ok", "alertmanager off", "uptime-kuma down",
 	}
 	if !slices.Equal(states, want) {
 		t.Errorf("%v, want %v", states, want)
