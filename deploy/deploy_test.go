@@ -268,6 +268,7 @@ func TestPrometheusScrapesEveryProcess(t *testing.T) {
 		"app":               "app:8000",
 		"random-check-flow": "random-check-flow:8002",
 		"worker":            "worker:8003",
+		"ui":                "ui:8004",
 		"prometheus":        "localhost:9090",
 		"alertmanager":      "alertmanager:9093",
 		"uptime-kuma":       "uptime-kuma:3001",

@@ -40,6 +40,7 @@ var jobs = []job{
 	{name: "app", port: 8000, platform: true, inUp: true},
 	{name: "random-check-flow", port: 8002, platform: true},
 	{name: "worker", port: 8003, platform: true},
+	{name: "ui", port: 8004, platform: true},
 	{name: "prometheus", port: 9090},
 	{name: "alertmanager", port: 9093},
 	{name: "uptime-kuma", port: 3001, apiKey: "kuma/api-key"},

@@ -68,14 +68,14 @@ func TestEveryVariantScrapesEveryProcess(t *testing.T) {
 	t.Parallel()
 	for variant, want := range map[Variant]map[string]string{
 		Compose: {
-			"app": "app:8000", "random-check-flow": "random-check-flow:8002", "worker": "worker:8003",
+			"app": "app:8000", "random-check-flow": "random-check-flow:8002", "worker": "worker:8003", "ui": "ui:8004",
 			"prometheus": "localhost:9090", "alertmanager": "alertmanager:9093", "uptime-kuma": "uptime-kuma:3001",
 		},
 		Native: {
 			"app": "localhost:8000", "prometheus": "localhost:9090", "alertmanager": "localhost:9093", "uptime-kuma": "localhost:3001",
 		},
 		Kubernetes: {
-			"app": "app-pods:8000", "random-check-flow": "random-check-flow-pods:8002", "worker": "worker-pods:8003",
+			"app": "app-pods:8000", "random-check-flow": "random-check-flow-pods:8002", "worker": "worker-pods:8003", "ui": "ui-pods:8004",
 			"prometheus": "localhost:9090", "alertmanager": "alertmanager:9093", "uptime-kuma": "uptime-kuma:3001",
 		},
 	} {

@@ -48,13 +48,14 @@ type fakeAPI struct {
 	services api.ServiceList
 	kpis     api.KPIs
 	job      api.Job
-	refuse   *api.Problem // answers every change
-	asked    []string     // changes
+	refuse   *api.Problem   // answers every change
+	asked    []string       // changes
+	traces   map[string]int // requests by the flags of their traceparent
 }
 
 func newFakeAPI(t *testing.T) *fakeAPI {
 	t.Helper()
-	f := &fakeAPI{t: t, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
+	f := &fakeAPI{t: t, traces: map[string]int{}, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -167,6 +168,8 @@ func (f *fakeAPI) set(change func()) {
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	parent := r.Header.Get("Traceparent")
+	f.traces[parent[max(0, len(parent)-2):]]++
 	if f.down {
 		panic(http.ErrAbortHandler)
 	}

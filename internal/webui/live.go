@@ -23,7 +23,11 @@ func (s *Server) live(p page) http.HandlerFunc {
 		}
 		select {
 		case s.streams <- struct{}{}:
-			defer func() { <-s.streams }()
+			s.metrics.streams.Inc()
+			defer func() {
+				s.metrics.streams.Dec()
+				<-s.streams
+			}()
 		default:
 			w.Header().Set("Retry-After", "30")
 			http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
@@ -32,7 +36,7 @@ func (s *Server) live(p page) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("X-Accel-Buffering", "no") // nginx would hold the events back
 		st := &stream{server: s, page: p, request: r, w: w, control: http.NewResponseController(w), seen: map[string]uint64{}, seed: maphash.MakeSeed()}
-		st.run(r.Context())
+		st.run(untraced(r.Context(), s.opt.Tracer))
 	}
 }
 

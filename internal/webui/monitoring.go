@@ -2,6 +2,7 @@ package webui
 
 import (
 	"context"
+	"math"
 
 	"iacontinu/internal/api"
 )
@@ -10,7 +11,8 @@ import (
 type monitoringData struct {
 	Services []api.Service
 	KPIs     []kpi
-	Window   float64 // minutes that the figures are of
+	Seconds  int64 // that the figures are of, if it is less than two minutes
+	Minutes  int64
 	Missed   int
 	Down     int
 }
@@ -29,7 +31,10 @@ func loadMonitoring(ctx context.Context, v *visit) (any, error) {
 	if err := together(ctx, ask(&services, v.client.Services), ask(&figures, v.client.KPIs)); err != nil {
 		return nil, err
 	}
-	d.Services, d.Window = services.Services, figures.WindowSeconds/60
+	d.Services, d.Seconds = services.Services, int64(math.Ceil(figures.WindowSeconds))
+	if d.Seconds >= 120 {
+		d.Seconds, d.Minutes = 0, d.Seconds/60
+	}
 	for _, s := range d.Services {
 		if s.Status == api.CheckDown {
 			d.Down++

@@ -2,12 +2,14 @@ package webui
 
 import "net/http"
 
+const pathHealthz = "/healthz"
+
 // routes is every page and form there is. All forms change something and come from these pages alone:
 // CrossOriginProtection refuses what another site sends.
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", http.HandlerFunc(s.static))
-	mux.HandleFunc("GET /healthz", s.healthz)
+	mux.HandleFunc("GET "+pathHealthz, s.healthz)
 	mux.HandleFunc("GET /login", s.loginPage)
 	mux.HandleFunc("POST /login", s.login)
 	mux.HandleFunc("POST /logout", s.logout)

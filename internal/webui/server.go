@@ -11,7 +11,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
 	"iacontinu/internal/api"
+	"iacontinu/internal/tracing"
 )
 
 // Options configure a Server. APIURL is required; the zero value of any other field means its default.
@@ -28,7 +32,9 @@ type Options struct {
 	MaxStreams int
 	// StopPatience is how long Run waits for requests when it stops: 5 s.
 	StopPatience time.Duration
-	Logger       *slog.Logger // nil discards
+	Tracer       trace.Tracer          // nil: no spans
+	Registerer   prometheus.Registerer // nil registers nothing
+	Logger       *slog.Logger          // nil discards
 }
 
 func (o Options) withDefaults() Options {
@@ -48,6 +54,7 @@ type Server struct {
 	renderer *renderer
 	calls    *http.Client // to the API, shared for its connections
 	streams  chan struct{}
+	metrics  *metrics
 	handler  http.Handler
 
 	listener net.Listener
@@ -74,11 +81,16 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{
-		opt: o, log: o.Logger, renderer: renderer, streams: make(chan struct{}, o.MaxStreams),
-		calls: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, MaxConnsPerHost: 256}},
+	metrics, err := newMetrics(o.Registerer)
+	if err != nil {
+		return nil, err
 	}
-	s.handler = s.routes()
+	connections := &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, MaxConnsPerHost: 256}
+	s := &Server{
+		opt: o, log: o.Logger, renderer: renderer, streams: make(chan struct{}, o.MaxStreams), metrics: metrics,
+		calls: &http.Client{Transport: calls{tracing.Transport(connections), connections}},
+	}
+	s.handler = s.watched(s.routes())
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", o.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("webui: %w", err)
@@ -94,6 +106,15 @@ func New(o Options) (*Server, error) {
 	}
 	return s, nil
 }
+
+// calls are the requests to the API, with a way to close their connections at the end.
+type calls struct {
+	http.RoundTripper
+	connections *http.Transport
+}
+
+// CloseIdleConnections is called by that of http.Client.
+func (c calls) CloseIdleConnections() { c.connections.CloseIdleConnections() }
 
 // URL is the address as a browser on this machine would write it.
 func (s *Server) URL() string {

@@ -12,20 +12,19 @@ import (
 	"github.com/shirou/gopsutil/v4/net"
 )
 
-// RegisterBasics registers what every process tells: the Go runtime, the process itself, the host that
-// it runs on, and which build it is.
+// RegisterBasics registers what every process tells: the Go runtime, the process itself, which build it is
+// and, if it has a data folder, the host that both are on.
 func RegisterBasics(reg prometheus.Registerer, process, environment, dataDir string) error {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "app_info", Help: "Always 1; the labels say which build runs.",
 		ConstLabels: prometheus.Labels{"version": Version(), "process": process, "environment": environment},
 	})
 	info.Set(1)
-	for _, c := range []prometheus.Collector{
-		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newHostCollector(dataDir),
-		info,
-	} {
+	all := []prometheus.Collector{collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info}
+	if dataDir != "" {
+		all = append(all, newHostCollector(dataDir))
+	}
+	for _, c := range all {
 		if err := reg.Register(c); err != nil {
 			return err
 		}

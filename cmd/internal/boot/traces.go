@@ -24,7 +24,7 @@ type TraceConfig struct {
 	Headers    string `env:"OTEL_EXPORTER_OTLP_HEADERS" secret:"true" help:"headers that it asks for, as name=value,name=value"`
 	Sampler    string `env:"OTEL_TRACES_SAMPLER" envDefault:"parentbased_always_on" help:"which traces are recorded: always_on, always_off or traceidratio, or one of them after parentbased_, where a caller's traceparent decides for its own"`
 	SamplerArg string `env:"OTEL_TRACES_SAMPLER_ARG" envDefault:"1" help:"share of the traces that traceidratio records, 0 to 1"`
-	Service    string `env:"OTEL_SERVICE_NAME" help:"name of the process among services; empty: iacontinu-api, iacontinu-worker, iacontinu-flow, or iacontinu for up"`
+	Service    string `env:"OTEL_SERVICE_NAME" help:"name of the process among services; empty: iacontinu-api, iacontinu-worker, iacontinu-flow, iacontinu-ui, or iacontinu for up"`
 }
 
 // Validate implements the check of Load.

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/docs"
 	"iacontinu/internal/prefect"
 )
@@ -55,7 +56,7 @@ func metricsTable(t *testing.T) string {
 	t.Helper()
 	byName := map[string]*docs.Metric{}
 	var names []string
-	processes := []string{"api", "flow", "worker"}
+	processes := []string{"api", "flow", "worker", "ui"}
 	for _, process := range processes {
 		for _, m := range metricsOf(t, process) {
 			known, ok := byName[m.Name]
@@ -87,8 +88,25 @@ func metricsTable(t *testing.T) string {
 func metricsOf(t *testing.T, process string) []docs.Metric {
 	t.Helper()
 	reg := &recorder{Registry: prometheus.NewRegistry()}
-	wire(t, process, reg)
+	if process == "ui" {
+		wireUI(t, reg)
+	} else {
+		wire(t, process, reg)
+	}
 	return reg.metrics(t)
+}
+
+// wireUI makes the web pages, which have no data folder, without running them.
+func wireUI(t *testing.T, reg registry) {
+	t.Helper()
+	if err := boot.RegisterBasics(reg, "ui", "", ""); err != nil {
+		t.Fatal(err)
+	}
+	ui, err := NewUI(UISettings{Host: "127.0.0.1"}, "http://127.0.0.1:1", slog.New(slog.DiscardHandler), nil, reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ui.Close() })
 }
 
 // wire makes the parts of a process without running them; up has all.

@@ -110,7 +110,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
-		ui, err := NewUI(c.UI, api.URL(), p.Log)
+		ui, err := NewUI(c.UI, api.URL(), p.Log, p.Tracer, p.Registry)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
@@ -171,6 +171,8 @@ func (p *Platform) admin(ctx context.Context, setting string, host AdminHost, po
 	})
 }
 
+var errNotAdministrator = errors.New("the token is not an administrator's")
+
 // administrator checks a token against all that is known of it now: it is asked for seldom, and not every
 // process follows the revocations.
 func (p *Platform) administrator(ctx context.Context, token string) error {
@@ -187,7 +189,7 @@ func (p *Platform) administrator(ctx context.Context, token string) error {
 		p.Log.ErrorContext(ctx, "a token can't be checked", "error", err)
 		return errors.New("the token can't be checked now")
 	case who.Role != ml.RoleAdmin:
-		return errors.New("the token is not an administrator's")
+		return errNotAdministrator
 	}
 	return nil
 }

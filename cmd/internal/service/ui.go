@@ -6,7 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+
 	"iacontinu/cmd/internal/boot"
+	"iacontinu/internal/api"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/tracing"
 	"iacontinu/internal/webui"
 )
 
@@ -28,19 +34,22 @@ func (u UISettings) Validate() error {
 // UIConfig is the configuration of cmd/ui. It reads no data folder: what it shows it asks the API for.
 type UIConfig struct {
 	UISettings
-	APIURL string `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
+	APIURL    string `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
+	AdminPort Port   `env:"UI_ADMIN_PORT" envDefault:"8004" help:"port of the admin listener; 0 picks a free one"`
+	Admin     AdminHost
+	Traces    boot.TraceConfig
 	boot.LogConfig
 }
 
 // Validate implements the check of boot.Load.
 func (c UIConfig) Validate() error {
-	return errors.Join(c.UISettings.Validate(), judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
+	return errors.Join(c.UISettings.Validate(), c.Traces.Validate(), judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 }
 
 // NewUI opens the web pages of the API at apiURL and binds their port.
-func NewUI(c UISettings, apiURL string, log *slog.Logger) (*webui.Server, error) {
+func NewUI(c UISettings, apiURL string, log *slog.Logger, tracer trace.Tracer, reg prometheus.Registerer) (*webui.Server, error) {
 	ui, err := webui.New(webui.Options{
-		Addr: hostPort(c.Host, c.Port), APIURL: apiURL, SecureCookie: c.SecureCookie == "true", Logger: log,
+		Addr: hostPort(c.Host, c.Port), APIURL: apiURL, SecureCookie: c.SecureCookie == "true", Logger: log, Tracer: tracer, Registerer: reg,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("UI_HOST, UI_PORT: %w", err)
@@ -50,12 +59,51 @@ func NewUI(c UISettings, apiURL string, log *slog.Logger) (*webui.Server, error)
 
 // RunUI is the process of cmd/ui.
 func RunUI(ctx context.Context, c UIConfig, log *slog.Logger) error {
-	ui, err := NewUI(c.UISettings, c.APIURL, log)
+	traces, err := boot.OpenTraces(ctx, c.Traces, "ui", log)
 	if err != nil {
 		return err
 	}
-	log.InfoContext(ctx, "ready", "url", ui.URL(), "api", c.APIURL)
-	return ui.Run(ctx)
+	return errors.Join(runUI(ctx, c, log, traces.Tracer(tracing.Scope), prometheus.NewRegistry()), traces.Close())
+}
+
+func runUI(ctx context.Context, c UIConfig, log *slog.Logger, tracer trace.Tracer, reg registry) error {
+	if err := boot.RegisterBasics(reg, "ui", "", ""); err != nil {
+		return fmt.Errorf("make the metrics registry: %w", err)
+	}
+	ui, err := NewUI(c.UISettings, c.APIURL, log, tracer, reg)
+	if err != nil {
+		return err
+	}
+	admin, err := boot.NewAdmin(ctx, boot.AdminOptions{
+		Setting: "UI_ADMIN_PORT", Addr: hostPort(c.Admin.Host, c.AdminPort), Gatherer: reg,
+		Health:        func(context.Context) error { return nil }, // what the API is like is told by the API
+		Administrator: administratorOf(c.APIURL),
+	})
+	if err != nil {
+		return errors.Join(err, ui.Close())
+	}
+	log.InfoContext(ctx, "ready", "url", ui.URL(), "api", c.APIURL, "admin", "http://"+admin.Addr().String())
+	return runAll(ctx, ui, admin)
+}
+
+// administratorOf asks the API whose token it is: these pages have no key to check it by.
+func administratorOf(apiURL string) func(ctx context.Context, token string) error {
+	return func(ctx context.Context, token string) error {
+		client, err := api.New(apiURL, api.Options{Token: func(context.Context) (string, error) { return token, nil }})
+		if err != nil {
+			return err
+		}
+		who, err := client.Me(ctx)
+		switch {
+		case api.AsProblem(err) != nil:
+			return errors.New("the API does not know the token")
+		case err != nil:
+			return errors.New("the API, which knows whose token it is, does not answer")
+		case who.Role != string(ml.RoleAdmin):
+			return errNotAdministrator
+		}
+		return nil
+	}
 }
 
 // CheckUI asks the running web pages whether they are served.
