@@ -3,6 +3,7 @@ package apiserver
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
@@ -12,9 +13,9 @@ import (
 const accuracyFloor = 0.85
 
 // facts are what a person should know of the platform, the worst first, and that it is well if there is
-// nothing else.
-func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Check, overdue bool) []api.Fact {
-	var out []api.Fact
+// nothing else. more are facts that are known already.
+func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Check, overdue bool, more ...api.Fact) []api.Fact {
+	out := more
 	add := func(code, level string, values map[string]any) {
 		out = append(out, api.Fact{Code: code, Level: level, Values: values})
 	}
@@ -61,6 +62,14 @@ func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Ch
 	}
 	slices.SortStableFunc(out, func(a, b api.Fact) int { return cmp.Compare(severity(b.Level), severity(a.Level)) })
 	return out
+}
+
+// trainingFailed tells of the retraining that ended last, if it failed; job is 0 if it did not.
+func trainingFailed(job int64, at time.Time) []api.Fact {
+	if job == 0 {
+		return nil
+	}
+	return []api.Fact{{Code: "training_failed", Level: api.LevelWatch, Values: map[string]any{"job": job, "at": stamp(at)}}}
 }
 
 // trains reports whether a retraining runs or waits for its turn.

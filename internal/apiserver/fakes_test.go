@@ -49,6 +49,7 @@ type world struct {
 	filter      ml.AuditFilter
 	asked       int // of services
 	undone      api.Waiting
+	failedJob   int64
 	summary     ml.DatasetSummary
 	happened    []ml.Happening // newest first
 	statsFor    int64

@@ -34,6 +34,10 @@ func (s *Server) makeOverview(ctx context.Context) (api.Overview, error) {
 	if out.Waiting, err = s.opt.Waiting(ctx); err != nil {
 		return out, err
 	}
+	failed, failedAt, err := s.opt.LastFailed(ctx)
+	if err != nil {
+		return out, err
+	}
 	events, _, err := s.opt.Records.Timeline(ctx, now.AddDate(0, 0, -1), now, nil, overviewEvents)
 	if err != nil {
 		return out, err
@@ -58,7 +62,7 @@ func (s *Server) makeOverview(ctx context.Context) (api.Overview, error) {
 			}
 		}
 	}
-	out.Facts = facts(out, checks, s.checks(ctx), overdue)
+	out.Facts = facts(out, checks, s.checks(ctx), overdue, trainingFailed(failed, failedAt)...)
 	out.Level = out.Facts[0].Level
 	return out, nil
 }

@@ -48,6 +48,19 @@ func TestOverview(t *testing.T) {
 	}
 }
 
+func TestOverviewTellsOfATrainingThatFailed(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.failedJob = 39
+	got, err := b.client(t, "user").Overview(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := slices.Index(factCodes(got.Facts), "training_failed"); i < 0 || got.Facts[i].Values["job"] != 39.0 || got.Level == "ok" {
+		t.Errorf("%s: %+v", got.Level, got.Facts)
+	}
+}
+
 func TestFacts(t *testing.T) {
 	t.Parallel()
 	well := api.Overview{Model: &api.OverviewModel{Version: "v1", Accuracy: 0.9}, Checks: []api.ShortCheck{{}}}

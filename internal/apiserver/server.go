@@ -52,6 +52,8 @@ type Options struct {
 	Checks func(context.Context) map[string]api.Check
 	// Waiting counts what is still to be done, by queue and by service.
 	Waiting func(context.Context) (api.Waiting, error)
+	// LastFailed is the job of the retraining that ended last if it failed, 0 if it came to a verdict.
+	LastFailed func(context.Context) (job int64, at time.Time, err error)
 	// Services asks how each service is, and KPIs for the figures of the specification. Whoever looks, both
 	// are asked for no more often than their answers change.
 	Services func(context.Context) ([]api.Service, error)
@@ -111,7 +113,7 @@ func (o Options) validate() error {
 		"Artifacts": o.Artifacts == nil, "Activator": o.Activator == nil, "Catalogue": o.Catalogue == nil, "Datasets": o.Datasets == nil,
 		"Queue": o.Queue == nil, "Progress": o.Progress == nil, "Records": o.Records == nil, "CheckLog": o.CheckLog == nil,
 		"Auditor": o.Auditor == nil, "Backups": o.Backups == nil, "Metrics": o.Metrics == nil, "Checks": o.Checks == nil,
-		"Waiting": o.Waiting == nil, "Services": o.Services == nil, "KPIs": o.KPIs == nil,
+		"Waiting": o.Waiting == nil, "LastFailed": o.LastFailed == nil, "Services": o.Services == nil, "KPIs": o.KPIs == nil,
 	} {
 		if missing {
 			return fmt.Errorf("apiserver: Options.%s is required", name)

@@ -71,8 +71,9 @@ func testOptions(w *world, log io.Writer) Options {
 		Predictor: w, Follower: w, Tokens: w, Accounts: w, Users: w, Versions: w, Artifacts: w, Activator: w, Catalogue: w, Datasets: w,
 		Queue: w, Progress: w, Records: w, CheckLog: w, Auditor: w, Backups: w,
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Registerer: reg,
-		Checks:  func(context.Context) map[string]api.Check { return w.checks },
-		Waiting: func(context.Context) (api.Waiting, error) { return w.undone, nil },
+		Checks:     func(context.Context) map[string]api.Check { return w.checks },
+		Waiting:    func(context.Context) (api.Waiting, error) { return w.undone, nil },
+		LastFailed: func(context.Context) (int64, time.Time, error) { return w.failedJob, testNow, nil },
 		Services: func(context.Context) ([]api.Service, error) {
 			defer w.locked()()
 			w.asked++

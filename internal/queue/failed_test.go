@@ -32,15 +32,15 @@ func TestFailedRetrainingsAreCounted(t *testing.T) {
 	calledOff := b.enqueueRetrain(t, ml.RetrainArgs{Seed: 4})
 	b.exec(t, `UPDATE river_job SET state = 'cancelled', finalized_at = datetime('now') WHERE id = ?`, calledOff)
 
-	n, last, err := b.q.FailedRetrains(t.Context(), before.Add(-time.Second))
-	if err != nil || n != 2 {
-		t.Errorf("%d failed, %v; want 2: one of three went well, and a fourth was called off", n, err)
+	f, err := b.q.FailedRetrains(t.Context(), before.Add(-time.Second))
+	if err != nil || f.Count != 2 || f.LastJob != calledOff-1 {
+		t.Errorf("%+v, %v; want 2 with job %d the last: one of three went well, and a fourth was called off", f, err, calledOff-1)
 	}
-	if last.Before(before.Add(-2*time.Second)) || last.After(time.Now().Add(time.Second)) {
-		t.Errorf("the last failed at %v, want just now", last)
+	if f.Last.Before(before.Add(-2*time.Second)) || f.Last.After(time.Now().Add(time.Second)) {
+		t.Errorf("the last failed at %v, want just now", f.Last)
 	}
-	if n, last, err := b.q.FailedRetrains(t.Context(), time.Now().Add(time.Hour)); n != 0 || !last.IsZero() || err != nil {
-		t.Errorf("%d failed in the future, last %v, %v", n, last, err)
+	if f, err := b.q.FailedRetrains(t.Context(), time.Now().Add(time.Hour)); f != (FailedRetrains{}) || err != nil {
+		t.Errorf("in the future %+v, %v", f, err)
 	}
 }
 

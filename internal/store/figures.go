@@ -33,7 +33,7 @@ const (
 
 	lastDriftTraining = "SELECT job_id, model_version, created_at FROM model_training_logs WHERE verdict = 'activated' AND trigger_reason = 'drift' ORDER BY id DESC LIMIT 1"
 	activatedAt       = "SELECT created_at FROM activations WHERE version = ? AND actor = ? ORDER BY id LIMIT 1"
-	checkOfJob        = "SELECT created_at FROM drift_detections WHERE id BETWEEN ? AND ? AND drift AND json_valid(details)" +
+	checkOfJob        = "SELECT created_at, json_extract(details, '$.new_version'), json_extract(details, '$.duration_seconds') FROM drift_detections WHERE id BETWEEN ? AND ? AND drift AND json_valid(details)" +
 		" AND json_extract(details, '$.job_id') = ? ORDER BY id LIMIT 1"
 )
 
@@ -118,11 +118,14 @@ func (s *Store) since(ctx context.Context, maxID, next string, at time.Time) (fi
 const checksAround = 100
 
 // driftToBetter is the time from the check that asked for the latest retraining for drift that made a
-// better version until that version was active.
+// better version until that version was active. A check that waited for the retraining has measured it;
+// for one that did not, the times of the records have to do, which are whole seconds.
 func (s *Store) driftToBetter(ctx context.Context) (*time.Duration, error) {
 	var job int64
 	var version string
 	var ended, active, checked timestamp
+	var made sql.NullString
+	var seconds sql.NullFloat64
 	err := s.reader.QueryRowContext(ctx, lastDriftTraining).Scan(&job, &version, &ended)
 	if err == nil {
 		err = s.reader.QueryRowContext(ctx, activatedAt, version, jobActor(job)).Scan(&active)
@@ -130,7 +133,7 @@ func (s *Store) driftToBetter(ctx context.Context) (*time.Duration, error) {
 	if err == nil {
 		var around int64
 		if around, _, err = s.since(ctx, maxCheck, nextCheck, ended.Time); err == nil {
-			err = s.reader.QueryRowContext(ctx, checkOfJob, around-checksAround, around+checksAround, job).Scan(&checked)
+			err = s.reader.QueryRowContext(ctx, checkOfJob, around-checksAround, around+checksAround, job).Scan(&checked, &made, &seconds)
 		}
 	}
 	if errors.Is(err, sql.ErrNoRows) {
@@ -140,6 +143,9 @@ func (s *Store) driftToBetter(ctx context.Context) (*time.Duration, error) {
 		return nil, err
 	}
 	took := max(0, active.Sub(checked.Time))
+	if made.String == version && seconds.Valid {
+		took = time.Duration(seconds.Float64 * float64(time.Second))
+	}
 	return &took, nil
 }
 

@@ -92,6 +92,11 @@ func TestFiguresOfADay(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("figures (-want +got):\n%s", diff)
 	}
+	// A check that waited for the retraining knows better than whole seconds.
+	execute(t, s, `UPDATE drift_detections SET details = '{"job_id":72,"new_version":"v2","duration_seconds":0.25}' WHERE details LIKE '%:72}'`)
+	if got, err = s.Figures(t.Context(), day); err != nil || *got.DriftToBetter != 250*time.Millisecond {
+		t.Errorf("better after %v, %v; want the quarter of a second that the check took", got.DriftToBetter, err)
+	}
 	recap, err := s.Recap(t.Context())
 	wantRecap := ml.RetrainRecap{RejectedInARow: 2, Last: map[string]time.Time{"activated": fresh.Add(time.Minute), "rejected": now}}
 	if diff := cmp.Diff(wantRecap, recap); diff != "" || err != nil {

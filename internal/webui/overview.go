@@ -3,6 +3,7 @@ package webui
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"html/template"
 	"slices"
 	"time"
@@ -28,6 +29,7 @@ type overviewData struct {
 type verdict struct {
 	Code string
 	Tone string // good, warn or bad
+	Link string // to where more is told
 }
 
 const (
@@ -94,10 +96,14 @@ func judge(o api.Overview) []verdict {
 				code = "unmeasured"
 			}
 		}
-		out = append(out, verdict{code, tones[f.Level]})
+		v := verdict{Code: code, Tone: tones[f.Level]}
+		if job, ok := f.Values["job"].(float64); ok {
+			v.Link = fmt.Sprintf("/models?job=%.0f", job)
+		}
+		out = append(out, v)
 	}
 	if len(out) == 0 { // the API says that there is always one
-		out = []verdict{{"unchecked", "warn"}}
+		out = []verdict{{Code: "unchecked", Tone: "warn"}}
 	}
 	return out
 }

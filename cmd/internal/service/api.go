@@ -77,6 +77,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*AP
 		Checks:     p.checks(predictor),
 		Tracer:     p.Tracer,
 		Waiting:    p.waiting,
+		LastFailed: p.lastFailed,
 		Services:   p.services(predictor, around, func() string { return server.URL() }),
 		KPIs:       p.kpis(predictor, window),
 		MLflowURL:  around.servers()[0].link,
