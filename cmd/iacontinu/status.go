@@ -28,6 +28,9 @@ var errUnwell = errors.New("something needs a look, see above")
 type state struct {
 	at        time.Time
 	health    api.Health
+	overview  api.Overview
+	services  []api.Service
+	kpis      api.KPIs
 	model     api.ModelInfo
 	checks    api.DriftHistory
 	trainings api.TrainingHistory
@@ -65,6 +68,13 @@ func ask(ctx context.Context, client *api.Client) (state, error) {
 	var text string
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) { s.health, err = client.Health(ctx); return err })
+	g.Go(func() (err error) { s.overview, err = client.Overview(ctx); return err })
+	g.Go(func() (err error) { s.kpis, err = client.KPIs(ctx); return err })
+	g.Go(func() error {
+		list, err := client.Services(ctx)
+		s.services = list.Services
+		return err
+	})
 	g.Go(func() (err error) { s.model, err = client.ModelInfo(ctx); return err })
 	g.Go(func() (err error) { s.checks, err = client.Drift(ctx, shownChecks); return err })
 	g.Go(func() (err error) { s.trainings, err = client.Trainings(ctx, shownTrainings); return err })

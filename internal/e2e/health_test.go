@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -63,4 +65,33 @@ func TestHealthTellsWhoIsMissing(t *testing.T) {
 		return got["model"] == "ok" && got["worker"] == "warning" && got["flow"] == "warning"
 	})
 	status(1, "! worker: no worker runs", "! flow: no flow runs")
+}
+
+// TestStatusTellsOfWhatFailed: a retraining that failed for good and a server that is away are worth a look, though
+// the platform serves.
+func TestStatusTellsOfWhatFailed(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "PROMETHEUS_URL=http://127.0.0.1:1")
+	p := f.start(t, nil, "iacontinu", "up")
+	url := p.url(t)
+	ready(t, url)
+	page := func() (string, int) {
+		out, _, code := f.run(t, []string{"API_URL=" + url}, "", "iacontinu", "status")
+		return out, code
+	}
+	if out, code := page(); code != 1 || !strings.Contains(out, "! prometheus: it can't be reached") {
+		t.Errorf("Prometheus is away: %d\n%s", code, out)
+	}
+	file := filepath.Join(t.TempDir(), "one.csv")
+	if err := os.WriteFile(file, []byte("a,ill\n1,no\n2,yes\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.must(t, []string{"API_URL=" + url}, "import", file, "--target", "ill")
+	if _, errs, code := f.run(t, []string{"API_URL=" + url}, "", "iacontinu", "retrain", "--dataset", "2"); code == 0 || !strings.Contains(errs, "failed") {
+		t.Errorf("two rows were trained on: %d %s", code, errs)
+	}
+	eventually(t, "status tells of the retraining that failed", func() bool {
+		out, code := page()
+		return code == 1 && strings.Contains(out, "! the last retraining failed: iacontinu job ")
+	})
 }

@@ -111,7 +111,7 @@ func (p *Platform) services(model serving, around Around, self func() string) fu
 	parts, servers := p.checks(model), around.servers()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return func(ctx context.Context) ([]api.Service, error) {
-		targets := append([]reach.Target{{Name: "api", URL: self() + api.PathReady}}, around.own()...)
+		targets := append([]reach.Target{{Name: "api", URL: self() + api.PathHealth}}, around.own()...)
 		for _, s := range servers {
 			if s.url != "" {
 				targets = append(targets, reach.Target{Name: s.name, URL: strings.TrimSuffix(s.url, "/") + s.health})

@@ -23,7 +23,7 @@ func TestServicesAreAsked(t *testing.T) {
 	t.Parallel()
 	p := wire(t, "api", prometheus.NewRegistry())
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != "/health/ready" && r.URL.Path != "/api/health" && r.URL.Path != "/health" && r.URL.Path != "/healthz" {
+		if r.URL.Path != "/api/health" && r.URL.Path != "/health" && r.URL.Path != "/healthz" {
 			w.WriteHeader(http.StatusBadGateway)
 		}
 	}))
