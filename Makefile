@@ -122,7 +122,7 @@ $(GOLANGCI):
 ##@ Measure (bench/README.md)
 
 .PHONY: bench
-bench: bench-predict bench-training bench-generate bench-importcsv bench-retrain bench-lockwait bench-tracing ## every comparison, as ratios of one run; about 15 minutes
+bench: bench-predict bench-training bench-generate bench-importcsv bench-retrain bench-lockwait bench-tracing bench-pages ## every comparison, as ratios of one run; about 15 minutes
 
 .PHONY: bench-predict
 bench-predict: build bench-venv bench-wrk ## /predict against FastAPI and a bare handler
@@ -151,6 +151,10 @@ bench-lockwait: ## delay of jobs while predictions are logged
 .PHONY: bench-tracing
 bench-tracing: build bench-wrk ## what tracing costs /predict
 	$(GO) run ./bench/tracing
+
+.PHONY: bench-pages
+bench-pages: build ## time to the first byte and weight of each web page, after 100,000 predictions and 5,000 events
+	$(GO) run ./bench/pages
 
 .PHONY: bench-quick
 bench-quick: build bench-venv bench-wrk ## one short round of /predict

@@ -26,12 +26,15 @@ type checkLog interface {
 }
 
 const (
-	readChecks    = 2000   // that one answer is made of
+	readChecks    = 1000   // that one answer is made of
 	shownFeatures = 12     // that moved most, if none is named
 	bins          = 20     // of a histogram
 	latestAmong   = 60     // checks, the latest one that scored anything is looked for
 	mostScored    = 10_000 // predictions that are set against the reference
 )
+
+// defaultPoints is that of the field below.
+const defaultPoints = 200
 
 type askedScores struct {
 	During
@@ -39,14 +42,28 @@ type askedScores struct {
 	Features []string `query:"feature,explode" maxItems:"50" doc:"Only these; once for each. Left out: those that moved most"`
 }
 
-func (s *Server) driftScores(ctx context.Context, in *askedScores) (*with[api.DriftScores], error) {
-	from, to, err := s.span(in.During)
+// driftScores shares the answer that open pages ask for again and again.
+func (s *Server) driftScores(ctx context.Context, in *askedScores) (_ *with[api.DriftScores], err error) {
+	var out api.DriftScores
+	if in.From.IsZero() && in.To.IsZero() && len(in.Features) == 0 && in.Points == defaultPoints {
+		out, err = s.lastScores.get(ctx, s.opt.Clock, overviewAge, func(ctx context.Context) (api.DriftScores, error) { return s.makeScores(ctx, in) })
+	} else {
+		out, err = s.makeScores(ctx, in)
+	}
 	if err != nil {
 		return nil, err
 	}
+	return &with[api.DriftScores]{out}, nil
+}
+
+func (s *Server) makeScores(ctx context.Context, in *askedScores) (api.DriftScores, error) {
+	from, to, err := s.span(in.During)
+	if err != nil {
+		return api.DriftScores{}, err
+	}
 	checks, total, err := s.opt.CheckLog.Checks(ctx, from, to, readChecks)
 	if err != nil {
-		return nil, err
+		return api.DriftScores{}, err
 	}
 	features := in.Features
 	if len(features) == 0 {
@@ -65,7 +82,7 @@ func (s *Server) driftScores(ctx context.Context, in *askedScores) (*with[api.Dr
 	for i := range points {
 		out.Points = append(out.Points, pointOf(checks[i*len(checks)/points:(i+1)*len(checks)/points], features))
 	}
-	return &with[api.DriftScores]{out}, nil
+	return out, nil
 }
 
 // mostMoved are the features with the largest distances, in the order of their largest.

@@ -169,6 +169,7 @@ type Server struct {
 	lastChecks          sharedChecks
 	lastOverview        shared[api.Overview]
 	lastServices        shared[[]api.Service]
+	lastScores          shared[api.DriftScores]
 	lastKPIs            shared[api.KPIs]
 
 	listener net.Listener
