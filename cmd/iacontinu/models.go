@@ -6,6 +6,7 @@ import (
 
 	"iacontinu/cmd/internal/service"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/wording"
 )
 
 // modelList prints the versions, newest first.
@@ -70,8 +71,8 @@ func (c *call) swap(event string, activate func(*service.Platform) (ml.Version, 
 			return err
 		}
 		fmt.Fprintf(c.out, "%s is active (accuracy %.4f)\n", v.Name, v.Accuracy)
-		if change := service.SchemaChange(before, v); change != "" {
-			fmt.Fprintf(c.out, "  another classifier: %s\n", change)
+		if change, ok := wording.Joined(wording.In("en"), service.SchemaChange(before, v)); ok {
+			fmt.Fprintf(c.out, "  %s\n", change)
 		}
 		return p.Audit(c.ctx, event, "activated version "+v.Name)
 	})

@@ -20,6 +20,7 @@ type DatasetDetail struct {
 	UsedBy         []string         `json:"used_by" doc:"Versions that were trained on it, the newest first"`
 	NeededBy       string           `json:"needed_by,omitempty" doc:"The active version, if it was: then the dataset can't be deleted"`
 	Problem        string           `json:"problem,omitempty" doc:"Why the rows can't be read"`
+	ProblemRemarks []Remark         `json:"problem_remarks,omitempty" doc:"What the problem says"`
 }
 
 // DatasetFeature sums up one feature of a dataset.

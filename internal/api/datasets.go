@@ -59,7 +59,8 @@ type ImportResponse struct {
 
 // BadRow is a row of a file that can't be used.
 type BadRow struct {
-	Line   int    `json:"line" doc:"Line in the file, the header is line 1"`
-	Column string `json:"column,omitempty"`
-	Reason string `json:"reason"`
+	Line    int      `json:"line" doc:"Line in the file, the header is line 1"`
+	Column  string   `json:"column,omitempty"`
+	Reason  string   `json:"reason"`
+	Remarks []Remark `json:"remarks,omitempty" doc:"What the reason says"`
 }

@@ -24,7 +24,8 @@ const (
 
 // Check is the state of one part of the platform.
 type Check struct {
-	Status string     `json:"status" enum:"ok,warning,down,off"`
-	Detail string     `json:"detail,omitempty" doc:"One sentence for a person"`
-	At     *time.Time `json:"at,omitempty" doc:"When the part was last seen at work"`
+	Status  string     `json:"status" enum:"ok,warning,down,off"`
+	Detail  string     `json:"detail,omitempty" doc:"One sentence for a person"`
+	Remarks []Remark   `json:"remarks,omitempty" doc:"What the detail says, where it is not only a name"`
+	At      *time.Time `json:"at,omitempty" doc:"When the part was last seen at work"`
 }

@@ -47,6 +47,7 @@ type Training struct {
 	CreatedAt               time.Time `json:"created_at"`
 	Verdict                 string    `json:"verdict" enum:"activated,rejected"`
 	Details                 string    `json:"details"`
+	Reasons                 []Remark  `json:"reasons,omitempty" doc:"What the details say; absent from retrainings of an earlier program"`
 	JobID                   int64     `json:"job_id,omitempty"`
 }
 
@@ -74,6 +75,7 @@ type DriftDetails struct {
 	Scores          []FeatureScore   `json:"scores,omitempty"`
 	Rows            int              `json:"rows" doc:"Predictions that were scored"`
 	Note            string           `json:"note,omitempty"`
+	Remarks         []Remark         `json:"remarks,omitempty" doc:"What the note says; absent from checks of an earlier program"`
 	JobID           int64            `json:"job_id,omitempty"`
 	NewVersion      string           `json:"new_version,omitempty"`
 	AccuracyTrend   *Trend           `json:"accuracy_trend,omitempty"`

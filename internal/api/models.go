@@ -51,6 +51,7 @@ type RetrainResult struct {
 	DurationSeconds   float64  `json:"duration_seconds"`
 	DatasetIDs        []int64  `json:"dataset_ids"`
 	Details           string   `json:"details" doc:"The gate's reason in one sentence"`
+	Reasons           []Remark `json:"reasons,omitempty" doc:"What the details say; absent from retrainings of an earlier program"`
 }
 
 // ConditionalRequest asks for a retraining if accuracy is below a threshold.
@@ -92,6 +93,7 @@ type Job struct {
 	MaxAttempts   int              `json:"max_attempts"`
 	Result        *RetrainResponse `json:"result,omitempty" doc:"Once it has ended well"`
 	Error         string           `json:"error,omitempty" doc:"The last error"`
+	ErrorRemarks  []Remark         `json:"error_remarks,omitempty" doc:"What the error says; absent if only its text is known"`
 	RequestedBy   string           `json:"requested_by,omitempty"`
 	CreatedAt     time.Time        `json:"created_at"`
 	StartedAt     *time.Time       `json:"started_at,omitempty"`

@@ -15,6 +15,7 @@ type Service struct {
 	Name      string     `json:"name" enum:"api,worker,flow,database,mlflow,prefect,prometheus,grafana,alertmanager,uptime-kuma"`
 	Status    string     `json:"status" enum:"ok,warning,down,off"`
 	Detail    string     `json:"detail,omitempty"`
+	Remarks   []Remark   `json:"remarks,omitempty" doc:"What the detail says"`
 	LatencyMS *float64   `json:"latency_ms" doc:"Of the question; null if it was not asked over the network"`
 	At        *time.Time `json:"at" doc:"When it was asked"`
 	Link      string     `json:"link,omitempty" doc:"Where people look at it"`

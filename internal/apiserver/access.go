@@ -32,7 +32,7 @@ func (s *Server) changeUser(ctx context.Context, in *accessChange) (*with[api.Us
 		return nil, err
 	}
 	err = s.audit(ctx, "user_changed", fmt.Sprintf("user %s has role %s and is_active %v", u.Username, userOf(u).Role, u.Active),
-		map[string]any{"user_id": u.ID, "role": u.Role, "is_active": u.Active})
+		map[string]any{"user_id": u.ID, "username": u.Username, "role": u.Role, "is_active": u.Active})
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *Server) testNotification(ctx context.Context, _ *none) (*with[api.Job],
 	who := actor(identityOf(ctx))
 	id, err := s.opt.Queue.EnqueueTest(ctx, ml.Event{
 		Topic: ml.EventTest, State: "asked", Severity: ml.SeverityInfo, At: s.opt.Clock().UTC(),
-		Title: "Test message", Text: "Messages of the platform arrive here. " + who + " asked for this one.",
+		Says: []ml.Remark{{Code: "notice.test"}, {Code: "test.arrives"}, {Code: "test.asked_by", Values: map[string]any{"who": who}}},
 	}, who)
 	if err != nil {
 		return nil, err

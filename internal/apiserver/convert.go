@@ -55,3 +55,11 @@ func trendsOf(m map[string]ml.Trend) map[string]api.Trend {
 	}
 	return out
 }
+
+// remarksOf is what a text says, nil if only the text is known.
+func remarksOf(remarks []ml.Remark) (out []api.Remark) {
+	for _, r := range remarks {
+		out = append(out, api.Remark(r))
+	}
+	return out
+}

@@ -30,7 +30,7 @@ func (s *Server) dataset(ctx context.Context, in *byID) (*with[api.DatasetDetail
 	switch {
 	case errors.As(err, &unreadable) && unreadable.Code == ml.CodeUnprocessed: // the file is lost, the catalogue is not
 		s.log.WarnContext(ctx, "dataset described without its rows", "dataset", ds.ID, "error", err)
-		out.Problem = unreadable.Message
+		out.Problem, out.ProblemRemarks = unreadable.Message, remarksOf(unreadable.Remarks)
 	case err != nil:
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func previewOf(p tabular.Preview) api.DatasetPreview {
 		out.Rows[i] = shortenedAll(row)
 	}
 	for _, e := range p.Problems {
-		out.Problems = append(out.Problems, api.BadRow{Line: e.Line, Column: e.Column, Reason: e.Reason})
+		out.Problems = append(out.Problems, api.BadRow{Line: e.Line, Column: e.Column, Reason: e.Reason, Remarks: []api.Remark{{Code: e.Code, Values: e.Values}}})
 	}
 	return out
 }

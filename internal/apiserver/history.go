@@ -89,7 +89,7 @@ func trainingOf(r ml.TrainingRecord) api.Training {
 	return api.Training{
 		ID: r.ID, ModelVersion: r.Version, TriggerReason: r.Reason, TrainingSamples: r.TrainingSamples,
 		AccuracyBefore: r.AccuracyBefore, AccuracyAfter: r.AccuracyAfter, TrainingDurationSeconds: r.Duration.Seconds(),
-		MLflowRunID: unlessZero(r.MLflowRunID), CreatedAt: stamp(r.CreatedAt), Verdict: string(r.Verdict), Details: r.Details, JobID: r.JobID,
+		MLflowRunID: unlessZero(r.MLflowRunID), CreatedAt: stamp(r.CreatedAt), Verdict: string(r.Verdict), Details: r.Details, Reasons: remarksOf(r.Reasons), JobID: r.JobID,
 	}
 }
 
@@ -114,7 +114,7 @@ func detectionOf(r ml.DriftReport) api.DriftDetection {
 
 func driftDetailsOf(d ml.CheckDetails) api.DriftDetails {
 	out := api.DriftDetails{
-		Rows: d.Rows, Note: d.Note, JobID: d.JobID, NewVersion: d.NewVersion,
+		Rows: d.Rows, Note: d.Note, Remarks: remarksOf(d.Remarks), JobID: d.JobID, NewVersion: d.NewVersion,
 		AccuracyTrend: trendOf(d.AccuracyTrend), ScoreTrends: trendsOf(d.ScoreTrends), DurationSeconds: d.Duration,
 	}
 	for _, f := range d.Scores {

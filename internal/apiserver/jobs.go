@@ -31,7 +31,7 @@ func (s *Server) job(ctx context.Context, in *byID) (*with[api.Job], error) {
 // jobOf is a job together with how far it has come.
 func (s *Server) jobOf(ctx context.Context, job ml.Job) (api.Job, error) {
 	out := api.Job{
-		ID: job.ID, State: string(job.State), Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, Error: job.Error,
+		ID: job.ID, State: string(job.State), Attempt: job.Attempt, MaxAttempts: job.MaxAttempts, Error: job.Error, ErrorRemarks: remarksOf(job.ErrorRemarks),
 		RequestedBy: job.RequestedBy, CreatedAt: stamp(job.CreatedAt), StartedAt: stampOrNil(job.StartedAt), FinishedAt: stampOrNil(job.FinishedAt),
 	}
 	p, err := s.progressOf(ctx, job.ID)

@@ -124,7 +124,7 @@ func (s *Server) register(ctx context.Context, in *with[api.RegisterRequest]) (*
 	if err != nil {
 		return nil, inBody(err)
 	}
-	if err := s.audit(ctx, "user_created", "user "+u.Username+" was made", map[string]any{"user_id": u.ID, "role": u.Role}); err != nil {
+	if err := s.audit(ctx, "user_created", "user "+u.Username+" was made", map[string]any{"user_id": u.ID, "username": u.Username, "role": u.Role}); err != nil {
 		return nil, err
 	}
 	return &with[api.User]{userOf(u)}, nil

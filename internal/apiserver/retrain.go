@@ -240,7 +240,7 @@ func (s *Server) retrainedOf(r ml.RetrainResult, job int64, at time.Time) api.Re
 		RetrainResult: api.RetrainResult{
 			Verdict: string(r.Verdict), CandidateVersion: r.Candidate, CandidateAccuracy: r.CandidateAccuracy, ChampionAccuracy: r.ChampionAccuracy,
 			MajorityAccuracy: r.MajorityAccuracy, HoldoutSamples: r.HoldoutSamples, DurationSeconds: r.DurationSeconds,
-			DatasetIDs: list(r.DatasetIDs), Details: r.Details,
+			DatasetIDs: list(r.DatasetIDs), Details: r.Details, Reasons: remarksOf(r.Reasons),
 		},
 	}
 	if r.Verdict == ml.VerdictRejected {

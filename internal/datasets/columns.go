@@ -27,8 +27,9 @@ func (d *Datasets) Columns(ctx context.Context, ds ml.Dataset, last int) (ml.Col
 		return ml.Columns{}, fmt.Errorf("datasets: read dataset %d: %w", ds.ID, errors.Join(err, damage))
 	}
 	if all.Len() != ds.Samples {
-		return ml.Columns{}, ml.Errorf(ml.CodeUnprocessed, "dataset %d has %d rows in the database instead of %d",
-			ds.ID, all.Len(), ds.Samples)
+		err := ml.Errorf(ml.CodeUnprocessed, "dataset %d has %d rows in the database instead of %d", ds.ID, all.Len(), ds.Samples)
+		err.Remarks = []ml.Remark{{Code: "error.rows_missing", Values: map[string]any{"dataset": ds.ID, "rows": all.Len(), "want": ds.Samples}}}
+		return ml.Columns{}, err
 	}
 	// The caller has its rows either way: neither is an error to return.
 	if err := d.rewrite(ds, all); err != nil {
@@ -65,6 +66,7 @@ func unreadable(ds ml.Dataset, file string, damage error) error {
 	return &ml.Error{
 		Code:    ml.CodeUnprocessed,
 		Message: fmt.Sprintf("dataset %d can't be read: its file %s %s", ds.ID, file, what),
+		Remarks: []ml.Remark{{Code: "error.file_unreadable", Values: map[string]any{"dataset": ds.ID}}, {Code: "error.import_again"}},
 		Err:     damage,
 	}
 }

@@ -50,6 +50,7 @@ func event() ml.Event {
 		Topic: ml.EventModel, State: "v1", Severity: ml.SeveritySuccess,
 		Title: "A new version serves", Text: "v1 replaces v0.",
 		Fields: []ml.EventField{{Name: "Accuracy", Value: "0.961"}, {Name: "Why", Value: ""}},
+		Footer: "IA Continu · model",
 		At:     time.Date(2026, 11, 3, 12, 30, 15, 250e6, time.UTC),
 	}
 }

@@ -63,7 +63,7 @@ func newMessage(e ml.Event) message {
 	left := budget(maxEmbed)
 	m := embed{Color: color(e.Severity)}
 	m.Title = left.spend(e.Title, maxTitle)
-	m.Footer.Text = left.spend(cmp.Or(strings.Trim("IA Continu · "+string(e.Topic), " ·"), blank), maxFooter)
+	m.Footer.Text = left.spend(cmp.Or(e.Footer, blank), maxFooter)
 	m.Description = left.spend(e.Text, maxDescription)
 	for _, f := range e.Fields[:min(len(e.Fields), maxFields)] {
 		if left < 2 { // a name and a value of one unit each

@@ -98,7 +98,7 @@ func TestTitleAndFooterOutlastALongText(t *testing.T) {
 		e.Fields = append(e.Fields, ml.EventField{Name: "n", Value: strings.Repeat("v", 2000)})
 	}
 	m := newMessage(e).Embeds[0]
-	if m.Title != e.Title || !strings.Contains(m.Footer.Text, string(e.Topic)) {
+	if m.Title != e.Title || m.Footer.Text != e.Footer {
 		t.Errorf("title %q footer %q, want both whole", m.Title, m.Footer.Text)
 	}
 	if n := units(m.Description); n != maxDescription {

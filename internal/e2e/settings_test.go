@@ -83,7 +83,7 @@ func TestTheCooldownHolds(t *testing.T) {
 			if !slices.Contains(want, found.ActionTaken) {
 				t.Errorf("the check took the action %s (%s), want one of %v", found.ActionTaken, found.Details.Note, want)
 			}
-			if found.ActionTaken == "cooldown" && !strings.Contains(found.Details.Note, "cooldown 1h0m0s") {
+			if found.ActionTaken == "cooldown" && !strings.Contains(found.Details.Note, "cooldown 1h)") {
 				t.Errorf("the check notes %q, want the setting", found.Details.Note)
 			}
 		})

@@ -66,6 +66,8 @@ type CheckDetails struct {
 	Rows int `json:"rows"`
 	// Note says in one sentence what a reader should know: too few rows, the health check's error.
 	Note string `json:"note,omitempty"`
+	// Remarks are what the note says.
+	Remarks []Remark `json:"remarks,omitempty"`
 	// JobID is the retraining that the check asked for.
 	JobID int64 `json:"job_id,omitempty"`
 	// NewVersion is the version that the retraining made.

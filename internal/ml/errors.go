@@ -31,6 +31,9 @@ type Error struct {
 	Message string
 	// Fields name each wrong input.
 	Fields []FieldError
+	// Remarks are what the message says, for whoever words it in another language; nil if only the message is
+	// known.
+	Remarks []Remark
 	// Err is the cause, for the log only.
 	Err error
 }

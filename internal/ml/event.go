@@ -28,13 +28,20 @@ const (
 
 // Event is something that people are told of when it changes the state of its topic.
 type Event struct {
-	Topic    EventTopic   `json:"topic"`
-	State    string       `json:"state"`
-	Severity Severity     `json:"severity"`
-	Title    string       `json:"title"`
-	Text     string       `json:"text"`
-	Fields   []EventField `json:"fields,omitempty"`
-	At       time.Time    `json:"at"`
+	Topic    EventTopic `json:"topic"`
+	State    string     `json:"state"`
+	Severity Severity   `json:"severity"`
+	// Says is its title and the sentences below it, Figures are what stands under those.
+	Says    []Remark  `json:"says,omitempty"`
+	Figures []Remark  `json:"figures,omitempty"`
+	At      time.Time `json:"at"`
+
+	// Title, Text, Fields and Footer are the words for it, which whoever sends it fills in. Those of an earlier
+	// program came with the event.
+	Title  string       `json:"title,omitempty"`
+	Text   string       `json:"text,omitempty"`
+	Fields []EventField `json:"fields,omitempty"`
+	Footer string       `json:"-"`
 }
 
 // EventField is a name and a value shown under an event's text.

@@ -71,11 +71,13 @@ type RetrainResult struct {
 	ChampionAccuracy  *float64 `json:"champion_accuracy"` // on the same holdout; nil without a champion
 	MajorityAccuracy  float64  `json:"majority_accuracy"`
 	// TrainingSamples and HoldoutSamples are the rows on each side of the split.
-	TrainingSamples int     `json:"training_samples"`
-	HoldoutSamples  int     `json:"holdout_samples"`
-	Details         string  `json:"details"` // the gate's reason in one sentence
-	DurationSeconds float64 `json:"duration_seconds"`
-	DatasetIDs      []int64 `json:"dataset_ids"`
+	TrainingSamples int    `json:"training_samples"`
+	HoldoutSamples  int    `json:"holdout_samples"`
+	Details         string `json:"details"` // the gate's reason in one sentence
+	// Reasons are what the details say; nil from an earlier program.
+	Reasons         []Remark `json:"reasons,omitempty"`
+	DurationSeconds float64  `json:"duration_seconds"`
+	DatasetIDs      []int64  `json:"dataset_ids"`
 }
 
 // JobState is where a job stands.
@@ -110,6 +112,8 @@ type Job struct {
 	Error string
 	// ErrorCode is the code of the last error; empty for an internal one, and without an error.
 	ErrorCode Code
+	// ErrorRemarks are what the error says, nil if only its text is known.
+	ErrorRemarks []Remark
 	// RequestedBy is the user who asked for it first, JoinedBy are those who asked for the same later.
 	RequestedBy string
 	JoinedBy    []string

@@ -56,6 +56,8 @@ type TrainingRecord struct {
 	Verdict        Verdict
 	// Details is the gate's reason in one sentence.
 	Details string
+	// Reasons are what the details say; nil from an earlier program.
+	Reasons []Remark
 	JobID   int64
 	// Told is the retraining as trackers are told of it, without Version and Aliases; nil where that was
 	// never written down, and in lists.

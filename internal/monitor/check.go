@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/tracing"
+	"iacontinu/internal/wording"
 )
 
 // pastVersions is how many versions back the accuracy's trend looks.
@@ -43,7 +43,7 @@ type check struct {
 	// past are the checks before this one, newest first. pastErr says why there are none.
 	past    []ml.DriftReport
 	pastErr error
-	notes   []string
+	notes   []ml.Remark
 	// news are the events of the outcome, told in the last step.
 	news []ml.Event
 	told int // messages handed to the queue
@@ -75,7 +75,7 @@ func (c *check) run(ctx context.Context) error {
 	}
 	if err != nil {
 		c.report.Action = ml.ActionHealthCheckFailed
-		c.note("the API did not pass its health check: %v", err)
+		c.note("check.unwell", map[string]any{"error": err.Error()})
 		c.news = append(c.news, c.healthDown(err))
 		return c.step(ctx, stepNotify, flowrun.Retries{}, c.notify)
 	}
@@ -92,14 +92,16 @@ func (c *check) run(ctx context.Context) error {
 	}
 	switch {
 	case c.force:
-		c.note("an operator asked for a retraining whatever is found")
+		c.note("check.forced", nil)
 		c.retrain(ctx)
 	case !c.report.Drift:
 		c.rec.Skip(StepRetrain, "no drift")
-	case held.why != "":
+	case held.why != nil:
 		c.report.Action = held.action
-		c.note("%s", held.why)
-		c.rec.Skip(StepRetrain, held.why)
+		for _, r := range held.why {
+			c.note(r.Code, r.Values)
+		}
+		c.rec.Skip(StepRetrain, c.joined(held.why))
 	default:
 		c.retrain(ctx)
 	}
@@ -142,7 +144,8 @@ func (c *check) detect(ctx context.Context, draw float64) heldBack {
 	held := c.holdBack(ctx)
 	if decided {
 		e := c.driftEvent(held)
-		c.rec.Note(stepDetect, "%s", e.Text)
+		text, _ := wording.Text(c.words, e.Says[1:])
+		c.rec.Note(stepDetect, "%s", text)
 		c.tell(ctx, e)
 	}
 	return held
@@ -164,9 +167,9 @@ func (c *check) lookBack(ctx context.Context) {
 	if c.version, err = c.opt.History.Active(ctx); err != nil {
 		c.version = ml.Version{}
 		if c.noModel = ml.CodeOf(err) == ml.CodeNotFound; c.noModel {
-			c.note("no model is active yet")
+			c.note("check.no_model", nil)
 		} else {
-			c.note("the active version could not be read")
+			c.note("check.version_unreadable", nil)
 			c.failed("read the active version", err)
 		}
 	}
@@ -202,7 +205,7 @@ func (c *check) askHealth(ctx context.Context) error {
 // finish records the check, also if ctx has ended meanwhile: what was done must be known.
 func (c *check) finish(ctx context.Context, took time.Duration) {
 	c.report.Details.Duration = took.Seconds()
-	c.report.Details.Note = strings.Join(c.notes, "; ")
+	c.report.Details.Note, c.report.Details.Remarks = c.joined(c.notes), c.notes
 	last, cancel := detached(ctx)
 	defer cancel()
 	id, err := c.opt.Record.RecordCheck(last, c.report)
@@ -215,10 +218,16 @@ func (c *check) finish(ctx context.Context, took time.Duration) {
 }
 
 // note adds a sentence that a reader of the history should know.
-func (c *check) note(format string, args ...any) {
-	note := fmt.Sprintf(format, args...)
+func (c *check) note(code string, values map[string]any) {
+	note := ml.Remark{Code: code, Values: values}
 	c.notes = append(c.notes, note)
-	c.rec.Log("", flowrun.Info, "%s", note)
+	c.rec.Log("", flowrun.Info, "%s", c.joined([]ml.Remark{note}))
+}
+
+// joined is what remarks say, for records and logs.
+func (c *check) joined(remarks []ml.Remark) string {
+	text, _ := wording.Joined(c.words, remarks)
+	return text
 }
 
 // failed keeps an error for the log.

@@ -29,7 +29,8 @@ func TestRandomCheckFollowsTheDocumentedSteps(t *testing.T) {
 		Drift: true, Action: ml.ActionRetrained, CreatedAt: noon,
 		Details: ml.CheckDetails{
 			JobID: 77, NewVersion: "v2",
-			Note: "too few predictions since the version's activation to score: 0 of the 200 needed",
+			Note:    "too few predictions since the version's activation to score: 0 of the 200 needed",
+			Remarks: []ml.Remark{{Code: "check.few_rows", Values: map[string]any{"rows": 0, "want": 200}}},
 		},
 	}
 	if d := cmp.Diff(want, got); d != "" {
@@ -40,7 +41,7 @@ func TestRandomCheckFollowsTheDocumentedSteps(t *testing.T) {
 		t.Errorf("recorded (-want +got):\n%s", d)
 	}
 	trigger := want
-	trigger.ID, trigger.Action, trigger.Details.JobID, trigger.Details.NewVersion, trigger.Details.Note = 0, ml.ActionNone, 0, "", ""
+	trigger.ID, trigger.Action, trigger.Details.JobID, trigger.Details.NewVersion, trigger.Details.Note, trigger.Details.Remarks = 0, ml.ActionNone, 0, "", "", nil
 	if d := cmp.Diff([]ml.Trigger{{Report: trigger}}, b.api.triggers); d != "" {
 		t.Errorf("the retraining is asked for with (-want +got):\n%s", d)
 	}

@@ -26,7 +26,7 @@ func (c *check) decide(draw float64) bool {
 		r.Drift = r.Drift || s.Drift
 	}
 	if !r.Drift && r.TriggerValue < r.Threshold {
-		c.note("a difference is significant, and too small to matter (KS below %g and PSI below %g)", MinKS, MinPSI)
+		c.note("check.too_small", map[string]any{"ks": MinKS, "psi": MinPSI})
 	}
 	return len(r.Details.Scores) > 0
 }

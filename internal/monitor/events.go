@@ -106,22 +106,26 @@ func driftState(method string) string {
 	return stateDrift
 }
 
-func (c *check) event(topic ml.EventTopic, state string, severity ml.Severity, title, text string) ml.Event {
-	e := ml.Event{Topic: topic, State: state, Severity: severity, Title: title, Text: text, At: c.opt.Clock().UTC()}
+// event is one that says its title and the sentences after it.
+func (c *check) event(topic ml.EventTopic, state string, severity ml.Severity, title string, text ...ml.Remark) ml.Event {
+	e := ml.Event{Topic: topic, State: state, Severity: severity, Says: append([]ml.Remark{{Code: title}}, text...), At: c.opt.Clock().UTC()}
 	if v := c.report.ModelVersion; v != "" {
-		e.Fields = append(e.Fields, ml.EventField{Name: "Model version", Value: v})
+		e.Figures = append(e.Figures, figure("figure.version", v))
 	}
 	return e
 }
 
+func figure(code string, value any) ml.Remark {
+	return ml.Remark{Code: code, Values: map[string]any{"value": value}}
+}
+
 func (c *check) healthDown(err error) ml.Event {
-	return c.event(ml.EventHealth, stateDown, ml.SeverityFailure, "The API is down or unwell",
-		fmt.Sprintf("The periodic check got no healthy answer: %v.", err))
+	return c.event(ml.EventHealth, stateDown, ml.SeverityFailure, "notice.api_down",
+		ml.Remark{Code: "health.down", Values: map[string]any{"error": err.Error()}})
 }
 
 func (c *check) healthUp() ml.Event {
-	return c.event(ml.EventHealth, stateUp, ml.SeveritySuccess, "The API is well again",
-		"The periodic check gets healthy answers again.")
+	return c.event(ml.EventHealth, stateUp, ml.SeveritySuccess, "notice.api_up", ml.Remark{Code: "health.up"})
 }
 
 // driftEvent tells what was decided.
@@ -130,32 +134,40 @@ func (c *check) driftEvent(held heldBack) ml.Event {
 	var e ml.Event
 	switch {
 	case !r.Drift:
-		e = c.event(ml.EventDrift, stateStable, ml.SeveritySuccess, "No drift any more", c.whyStable())
+		e = c.event(ml.EventDrift, stateStable, ml.SeveritySuccess, "notice.drift_over", c.whyStable())
 	case held.action == ml.ActionNewDataNeeded:
-		e = c.event(ml.EventDrift, stateNeedy, ml.SeverityDrift, "Retraining does not end the drift",
-			c.whyDrift()+" There is "+held.why+".")
-	case held.why != "":
-		e = c.event(ml.EventDrift, driftState(r.Method), ml.SeverityDrift, "Drift detected", c.whyDrift()+" There is "+held.why+".")
+		e = c.event(ml.EventDrift, stateNeedy, ml.SeverityDrift, "notice.new_data_needed", c.whyDrift())
 	default:
-		e = c.event(ml.EventDrift, driftState(r.Method), ml.SeverityDrift, "Drift detected", c.whyDrift()+" A retraining follows.")
+		e = c.event(ml.EventDrift, driftState(r.Method), ml.SeverityDrift, "notice.drift", c.whyDrift())
 	}
-	value := ml.EventField{Name: "Random number", Value: fmt.Sprintf("%.3f (drift below %.3g)", r.TriggerValue, r.Threshold)}
+	switch {
+	case held.why != nil:
+		e.Says = append(e.Says, held.why...)
+	case r.Drift:
+		e.Says = append(e.Says, ml.Remark{Code: "drift.retraining"})
+	}
+	value := ml.Remark{Code: "figure.random", Values: c.measured()}
 	if r.Method == Statistical {
-		value = ml.EventField{Name: "Smallest p-value", Value: fmt.Sprintf("%.2g (drift below %.2g)", r.TriggerValue, r.Threshold)}
+		value.Code = "figure.p_value"
 	}
-	e.Fields = append(e.Fields, ml.EventField{Name: "Method", Value: r.Method}, value)
+	e.Figures = append(e.Figures, figure("figure.method", r.Method), value)
 	if s, ok := worst(r.Details.Scores); ok {
-		e.Fields = append(e.Fields,
-			ml.EventField{Name: "Worst feature", Value: fmt.Sprintf("%s (KS %.3f, PSI %.3f)", s.Feature, s.KS, s.PSI)},
-			ml.EventField{Name: "Predictions scored", Value: fmt.Sprint(r.Details.Rows)})
+		e.Figures = append(e.Figures,
+			ml.Remark{Code: "figure.worst_feature", Values: map[string]any{"value": s.Feature, "ks": s.KS, "psi": s.PSI}},
+			figure("figure.rows_scored", r.Details.Rows))
 	}
 	return e
 }
 
-func (c *check) whyDrift() string {
+// measured is what was held against the threshold.
+func (c *check) measured() map[string]any {
+	return map[string]any{"value": c.report.TriggerValue, "threshold": c.report.Threshold}
+}
+
+func (c *check) whyDrift() ml.Remark {
 	r := c.report
 	if r.Method == Random {
-		return fmt.Sprintf("The random number %.3f is below %.3g, which counts as drift.", r.TriggerValue, r.Threshold)
+		return ml.Remark{Code: "drift.drawn", Values: c.measured()}
 	}
 	var drifting int
 	for _, s := range r.Details.Scores {
@@ -164,41 +176,36 @@ func (c *check) whyDrift() string {
 		}
 	}
 	s, _ := worst(r.Details.Scores)
-	who := s.Feature + " no longer looks"
-	if drifting > 1 {
-		who = fmt.Sprintf("%d features, %s most, no longer look", drifting, s.Feature)
-	}
-	return fmt.Sprintf("%s like the training data in the latest %d predictions.", who, r.Details.Rows)
+	return ml.Remark{Code: "drift.moved", Values: map[string]any{"n": drifting, "feature": s.Feature, "rows": r.Details.Rows}}
 }
 
-func (c *check) whyStable() string {
-	r := c.report
-	if r.Method == Random {
-		return fmt.Sprintf("The random number %.3f is not below %.3g.", r.TriggerValue, r.Threshold)
+func (c *check) whyStable() ml.Remark {
+	if c.report.Method == Random {
+		return ml.Remark{Code: "drift.not_drawn", Values: c.measured()}
 	}
-	return fmt.Sprintf("The latest %d predictions look like the training data.", r.Details.Rows)
+	return ml.Remark{Code: "drift.alike", Values: map[string]any{"rows": c.report.Details.Rows}}
 }
 
 func (c *check) retrainOK(r ml.RetrainResult) ml.Event {
-	e := c.event(ml.EventRetrain, stateOK, ml.SeveritySuccess, "Retraining succeeded",
-		fmt.Sprintf("Version %s was trained because %s and serves now.", r.Candidate, c.cause("of drift", "an operator asked for it")))
+	code := c.cause("retrain.serves_for_drift", "retrain.serves_asked")
+	e := c.event(ml.EventRetrain, stateOK, ml.SeveritySuccess, "notice.retrain_ok", ml.Remark{Code: code, Values: map[string]any{"version": r.Candidate}})
 	return withAccuracies(e, r)
 }
 
 func (c *check) retrainRejected(r ml.RetrainResult) ml.Event {
-	text := fmt.Sprintf("Candidate %s was not let in; version %s goes on.", r.Candidate, r.Version)
-	if r.Details != "" {
-		text += " " + r.Details
-	}
-	return withAccuracies(c.event(ml.EventRetrain, stateRejected, ml.SeverityWarning, "Retraining rejected", text), r)
+	e := c.event(ml.EventRetrain, stateRejected, ml.SeverityWarning, "notice.retrain_rejected",
+		ml.Remark{Code: "retrain.not_let_in", Values: map[string]any{"candidate": r.Candidate, "version": r.Version}})
+	e.Says = append(e.Says, r.Reasons...)
+	return withAccuracies(e, r)
 }
 
 func (c *check) retrainFailed(err error) ml.Event {
-	return c.event(ml.EventRetrain, stateFailed, ml.SeverityFailure, "Retraining failed",
-		fmt.Sprintf("The retraining %s ended in an error: %v. The old version goes on.", c.cause("after drift", "that an operator asked for"), err))
+	code := c.cause("retrain.failed_after_drift", "retrain.failed_asked")
+	return c.event(ml.EventRetrain, stateFailed, ml.SeverityFailure, "notice.retrain_failed",
+		ml.Remark{Code: code, Values: map[string]any{"error": err.Error()}}, ml.Remark{Code: "retrain.old_goes_on"})
 }
 
-// cause is the one of two texts that says what a retraining came from.
+// cause is the one of two codes that says what a retraining came from.
 func (c *check) cause(drift, forced string) string {
 	if c.force && !c.report.Drift {
 		return forced
@@ -208,9 +215,9 @@ func (c *check) cause(drift, forced string) string {
 
 // withAccuracies adds what the gate compared, on the same holdout.
 func withAccuracies(e ml.Event, r ml.RetrainResult) ml.Event {
-	e.Fields = append(e.Fields, ml.EventField{Name: "Candidate's accuracy", Value: fmt.Sprintf("%.4f", r.CandidateAccuracy)})
+	e.Figures = append(e.Figures, figure("figure.candidate_accuracy", r.CandidateAccuracy))
 	if r.ChampionAccuracy != nil {
-		e.Fields = append(e.Fields, ml.EventField{Name: "Champion's accuracy", Value: fmt.Sprintf("%.4f", *r.ChampionAccuracy)})
+		e.Figures = append(e.Figures, figure("figure.champion_accuracy", *r.ChampionAccuracy))
 	}
 	return e
 }

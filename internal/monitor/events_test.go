@@ -9,7 +9,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/wording"
 )
+
+// worded is an event as people read it.
+func worded(e ml.Event) ml.Event {
+	l := wording.In("en")
+	e.Title, _ = l.Sentence(e.Says[0].Said())
+	e.Text, _ = wording.Text(l, e.Says[1:])
+	for _, f := range e.Figures {
+		name, value, _ := wording.Figure(l, f)
+		e.Fields = append(e.Fields, ml.EventField{Name: name, Value: value})
+	}
+	e.Says, e.Figures = nil, nil
+	return e
+}
 
 func TestEventTexts(t *testing.T) {
 	t.Parallel()
@@ -45,18 +59,18 @@ func TestEventTexts(t *testing.T) {
 					{Feature: "age", KS: 0.05, PSI: 0.01, PValue: 1e-20},
 					{Feature: "income", KS: 0.2, PSI: 0.31, PValue: 1e-9, Drift: true},
 				}
-				return c.driftEvent(heldBack{ml.ActionCooldown, "no retraining, because the last one was 3m0s ago (cooldown 10m0s)"})
+				return c.driftEvent(heldBack{ml.ActionCooldown, []ml.Remark{{Code: "check.cooldown", Values: map[string]any{"ago": 180, "cooldown": 600}}}})
 			},
 			ml.Event{
 				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
-				Text: "income no longer looks like the training data in the latest 1234 predictions." +
-					" There is no retraining, because the last one was 3m0s ago (cooldown 10m0s).",
+				Text: "Income no longer looks like the training data in the latest 1,234 predictions." +
+					" No retraining, because the last one was 3m ago (cooldown 10m).",
 				Fields: []ml.EventField{
 					{Name: "Model version", Value: "v1"},
 					{Name: "Method", Value: "statistical"},
-					{Name: "Smallest p-value", Value: "2.3e-09 (drift below 0.001)"},
+					{Name: "Smallest p-value", Value: "<\u00a00.0001 (drift below 0.001)"},
 					{Name: "Worst feature", Value: "income (KS 0.200, PSI 0.310)"},
-					{Name: "Predictions scored", Value: "1234"},
+					{Name: "Predictions scored", Value: "1,234"},
 				},
 			},
 		},
@@ -67,12 +81,12 @@ func TestEventTexts(t *testing.T) {
 				c.report.Details.Rows = 2000
 				c.report.Details.Scores = []ml.FeatureScore{{Feature: "a", KS: 0.4, Drift: true}, {Feature: "b", KS: 0.9, Drift: true}}
 				e := c.driftEvent(heldBack{})
-				e.Fields = nil
+				e.Figures = nil
 				return e
 			},
 			ml.Event{
 				Topic: ml.EventDrift, State: "drift", Severity: ml.SeverityDrift, At: at, Title: "Drift detected",
-				Text: "2 features, b most, no longer look like the training data in the latest 2000 predictions. A retraining follows.",
+				Text: "2 features, b most, no longer look like the training data in the latest 2,000 predictions. A retraining follows.",
 			},
 		},
 		{
@@ -80,7 +94,7 @@ func TestEventTexts(t *testing.T) {
 			func(c *check) ml.Event {
 				c.report.TriggerValue, c.report.Threshold = 0.71, 0.5
 				e := c.driftEvent(heldBack{})
-				e.Fields = nil
+				e.Figures = nil
 				return e
 			},
 			ml.Event{
@@ -93,12 +107,12 @@ func TestEventTexts(t *testing.T) {
 			func(c *check) ml.Event {
 				c.report.Method, c.report.Details.Rows = Statistical, 2000
 				e := c.driftEvent(heldBack{})
-				e.Fields = nil
+				e.Figures = nil
 				return e
 			},
 			ml.Event{
 				Topic: ml.EventDrift, State: "stable", Severity: ml.SeveritySuccess, At: at, Title: "No drift any more",
-				Text: "The latest 2000 predictions look like the training data.",
+				Text: "The latest 2,000 predictions look like the training data.",
 			},
 		},
 		{
@@ -119,11 +133,11 @@ func TestEventTexts(t *testing.T) {
 		{
 			"rejected",
 			func(c *check) ml.Event {
-				return c.retrainRejected(ml.RetrainResult{Candidate: "v2", Version: "v1", CandidateAccuracy: 0.8, Details: "Worse by 0.14."})
+				return c.retrainRejected(ml.RetrainResult{Candidate: "v2", Version: "v1", CandidateAccuracy: 0.8, Reasons: []ml.Remark{{Code: "gate.seen", Values: map[string]any{"rows": 3}}}})
 			},
 			ml.Event{
 				Topic: ml.EventRetrain, State: "rejected", Severity: ml.SeverityWarning, At: at, Title: "Retraining rejected",
-				Text:   "Candidate v2 was not let in; version v1 goes on. Worse by 0.14.",
+				Text:   "Candidate v2 was not let in; version v1 goes on. Up to 3 of these rows may have trained the champion, which favours it.",
 				Fields: []ml.EventField{{Name: "Model version", Value: "v1"}, {Name: "Candidate's accuracy", Value: "0.8000"}},
 			},
 		},
@@ -160,7 +174,7 @@ func TestEventTexts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := &check{Monitor: setup(t, Options{}).Monitor, report: ml.DriftReport{ModelVersion: "v1", Method: Random}}
-			if d := cmp.Diff(tt.want, tt.make(c)); d != "" {
+			if d := cmp.Diff(tt.want, worded(tt.make(c))); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
 		})

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"iacontinu/internal/ml"
@@ -82,9 +81,6 @@ func (c *check) eased(v ml.Version) bool {
 }
 
 // advice says what helps where a retraining does not.
-func (c *check) advice() string {
-	target := c.version.Schema.Target
-	return fmt.Sprintf("new labelled data is needed: import rows of the new kind with their right answers "+
-		"(iacontinu import FILE.csv --target %s, or POST /datasets?target=%s), then train on them "+
-		"(iacontinu retrain --dataset NUMBER)", target, target)
+func (c *check) advice() ml.Remark {
+	return ml.Remark{Code: "check.advice", Values: map[string]any{"target": c.version.Schema.Target}}
 }

@@ -65,7 +65,7 @@ func TestRejectedRetrainingIsNotRepeated(t *testing.T) {
 	if d := cmp.Diff(want, b.queue.states()); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
-	if e := b.queue.events[2]; !strings.Contains(e.Text, "petal no longer looks") || !strings.Contains(e.Text, "iacontinu import") {
+	if e := worded(b.queue.events[2]); !strings.Contains(e.Text, "Petal no longer looks") || !strings.Contains(e.Text, "iacontinu import") {
 		t.Errorf("the message does not say what to do: %+v", e)
 	}
 
@@ -80,7 +80,7 @@ func TestSameDataAgainIsSaid(t *testing.T) {
 	t.Parallel()
 	b := drifting(t, flowers(), Options{Cooldown: time.Minute})
 	b.trains(ml.VerdictActivated, "v2", 4)
-	if r := b.check(t); r.Action != ml.ActionRetrained || !strings.Contains(r.Details.Note, "same data as the one before; if the drift goes on, new labelled data") {
+	if r := b.check(t); r.Action != ml.ActionRetrained || !strings.Contains(r.Details.Note, "so that the drift may go on; new labelled data") {
 		t.Errorf("%+v", r)
 	}
 	b.now = b.now.Add(time.Hour)

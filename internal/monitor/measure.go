@@ -30,12 +30,12 @@ func (c *check) measure(ctx context.Context) {
 	}
 	c.report.Details.Rows = rows
 	if rows < c.opt.MinRows {
-		c.note("too few predictions since the version's activation to score: %d of the %d needed", rows, c.opt.MinRows)
+		c.note("check.few_rows", map[string]any{"rows": rows, "want": c.opt.MinRows})
 		return
 	}
 	pinned, err := c.window(ctx)
 	if ml.CodeOf(err) == ml.CodeNotFound {
-		c.note("no reference window is pinned to version %s", c.version.Name)
+		c.note("check.no_window", map[string]any{"version": c.version.Name})
 		return
 	}
 	if err == nil {
@@ -48,7 +48,7 @@ func (c *check) measure(ctx context.Context) {
 
 // unmeasured notes that there are no scores. Why is for the log: the note is read by users.
 func (c *check) unmeasured(err error) {
-	c.note("the predictions could not be scored")
+	c.note("check.unscored", nil)
 	c.failed("score predictions", err)
 }
 

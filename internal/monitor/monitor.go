@@ -14,6 +14,7 @@ import (
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/tracing"
+	"iacontinu/internal/wording"
 )
 
 // ErrSlotTaken is RunOnce's error for a slot that another runner checks, or has checked.
@@ -26,6 +27,7 @@ const storeTimeout = 5 * time.Second
 type Monitor struct {
 	opt     Options
 	metrics *metrics
+	words   *wording.Language // of records and logs
 
 	// mu is held for a whole check: one at a time.
 	mu sync.Mutex
@@ -56,7 +58,7 @@ func New(o Options) (*Monitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("monitor: register metrics: %w", err)
 	}
-	return &Monitor{opt: o, metrics: ms, owed: map[ml.EventTopic]ml.Event{}}, nil
+	return &Monitor{opt: o, metrics: ms, words: wording.In("en"), owed: map[ml.EventTopic]ml.Event{}}, nil
 }
 
 // Recall tells the metrics when the last check was, so that a restart does not look like a platform that

@@ -22,7 +22,7 @@ var retrainActions = map[ml.CheckAction]bool{
 // heldBack is why drift leads to no retraining now, and the action to record; zero if it does.
 type heldBack struct {
 	action ml.CheckAction
-	why    string
+	why    []ml.Remark
 }
 
 // holdBack decides whether the drift that was found leads to a retraining. The random detector never
@@ -34,14 +34,15 @@ func (c *check) holdBack(ctx context.Context) heldBack {
 	latest, known := c.latestRetraining()
 	switch {
 	case !known:
-		return heldBack{ml.ActionCooldown, "no retraining, because it is not known when the last one was"}
+		return heldBack{ml.ActionCooldown, []ml.Remark{{Code: "check.cooldown_unknown"}}}
 	case c.futile(ctx):
-		return heldBack{ml.ActionNewDataNeeded, "no retraining, because the last one for drift did not end it and no data came since; " + c.advice()}
+		return heldBack{ml.ActionNewDataNeeded, []ml.Remark{{Code: "check.futile"}, c.advice()}}
 	case latest.IsZero():
 		return heldBack{}
 	}
-	return heldBack{ml.ActionCooldown, "no retraining, because the last one was " +
-		c.opt.Clock().Sub(latest).Round(time.Second).String() + " ago (cooldown " + c.opt.Cooldown.String() + ")"}
+	return heldBack{ml.ActionCooldown, []ml.Remark{{Code: "check.cooldown", Values: map[string]any{
+		"ago": c.opt.Clock().Sub(latest).Seconds(), "cooldown": c.opt.Cooldown.Seconds(),
+	}}}}
 }
 
 // latestRetraining is the latest time within the cooldown at which a version was trained or
@@ -106,24 +107,26 @@ func (c *check) conclude(ctx context.Context, result *ml.RetrainResult, err erro
 	switch {
 	case err != nil && ctx.Err() != nil:
 		c.report.Action = ml.ActionRetrainStarted
-		c.note("the check was stopped before the retraining's end was known")
+		c.note("check.stopped", nil)
 	case err != nil:
 		c.report.Action = ml.ActionRetrainFailed
-		c.note("the retraining failed: %v", err)
+		c.note("check.retrain_failed", map[string]any{"error": err.Error()})
 		c.news = append(c.news, c.retrainFailed(err))
 	case result == nil:
 		c.report.Action = ml.ActionRetrainStarted
-		c.note("the retraining goes on")
+		c.note("check.retrain_goes_on", nil)
 	case result.Verdict == ml.VerdictActivated:
 		c.report.Action, d.NewVersion = ml.ActionRetrained, result.Candidate
 		if c.report.Method == Statistical && len(result.DatasetIDs) > 0 && slices.Equal(result.DatasetIDs, c.version.DatasetIDs) {
-			c.note("the new version learnt from the same data as the one before; if the drift goes on, %s", c.advice())
+			c.note("check.same_data", nil)
+			c.notes = append(c.notes, c.advice())
 		}
 		c.news = append(c.news, c.retrainOK(*result))
 	default:
 		c.report.Action, d.NewVersion = ml.ActionRetrainRejected, result.Candidate
 		if c.report.Method == Statistical {
-			c.note("the candidate was rejected and the drift stays; %s", c.advice())
+			c.note("check.rejected", nil)
+			c.notes = append(c.notes, c.advice())
 		}
 		c.news = append(c.news, c.retrainRejected(*result))
 	}

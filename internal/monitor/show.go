@@ -42,7 +42,7 @@ func (c *check) sentence() string {
 	r := c.report
 	switch r.Action {
 	case ml.ActionHealthCheckFailed, ml.ActionRetrainFailed:
-		return strings.Join(c.notes, "; ")
+		return c.joined(c.notes)
 	case ml.ActionRetrained:
 		return fmt.Sprintf("%s was trained and serves", r.Details.NewVersion)
 	case ml.ActionRetrainRejected:
@@ -75,7 +75,7 @@ func (c *check) markdown() string {
 	if len(c.notes) > 0 {
 		b.WriteString("\n")
 		for _, note := range c.notes {
-			fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(note, "\n", " "))
+			fmt.Fprintf(&b, "- %s\n", strings.ReplaceAll(c.joined([]ml.Remark{note}), "\n", " "))
 		}
 	}
 	return b.String()

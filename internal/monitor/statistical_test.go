@@ -194,11 +194,11 @@ func TestCooldown(t *testing.T) {
 		note     string
 	}{
 		{"long ago", 0, func(*bundle) {}, false, ""},
-		{"activated a while ago", 0, activated(ago(9 * time.Minute)), true, "9m0s ago (cooldown 10m0s)"},
+		{"activated a while ago", 0, activated(ago(9 * time.Minute)), true, "9m ago (cooldown 10m)"},
 		{"activated ten minutes ago", 0, activated(ago(10 * time.Minute)), false, ""},
-		{"candidate rejected", 0, rejected(ago(3 * time.Minute)), true, "3m0s ago"},
+		{"candidate rejected", 0, rejected(ago(3 * time.Minute)), true, "3m ago"},
 		{"candidate rejected long ago", 0, rejected(ago(11 * time.Minute)), false, ""},
-		{"a check retrained", 0, past(ml.ActionRetrained, ago(time.Minute)), true, "1m0s ago"},
+		{"a check retrained", 0, past(ml.ActionRetrained, ago(time.Minute)), true, "1m ago"},
 		{"a check's retraining was rejected", 0, past(ml.ActionRetrainRejected, ago(time.Minute)), true, ""},
 		{"a check's retraining failed", 0, past(ml.ActionRetrainFailed, ago(time.Minute)), true, ""},
 		{"a check's retraining goes on", 0, past(ml.ActionRetrainStarted, ago(time.Minute)), true, ""},
@@ -207,13 +207,13 @@ func TestCooldown(t *testing.T) {
 		{"not the newest check", 0, func(b *bundle) {
 			past(ml.ActionRetrainFailed, ago(4*time.Minute))(b)
 			past(ml.ActionNone, ago(time.Minute))(b)
-		}, true, "4m0s ago"},
+		}, true, "4m ago"},
 		{"the latest of several", 0, func(b *bundle) {
 			activated(ago(5 * time.Minute))(b)
 			past(ml.ActionRetrainFailed, ago(4*time.Minute))(b)
 			past(ml.ActionRetrainFailed, ago(2*time.Minute))(b)
 			past(ml.ActionRetrainFailed, ago(3*time.Minute))(b) // by another runner's clock
-		}, true, "2m0s ago"},
+		}, true, "2m ago"},
 		{"the clock was set back an hour", 0, func(b *bundle) {
 			activated(noon.Add(time.Hour))(b)
 			past(ml.ActionRetrained, noon.Add(time.Hour))(b)
@@ -223,7 +223,7 @@ func TestCooldown(t *testing.T) {
 			for i := range 4 * 120 { // one every 30 s since
 				past(ml.ActionNone, ago(4*time.Hour-time.Duration(i)*30*time.Second))(b)
 			}
-		}, true, "4h0m0s ago"},
+		}, true, "4h ago"},
 		{"shorter", 30 * time.Second, activated(ago(time.Minute)), false, ""},
 		{"none", -1, activated(ago(0)), false, ""},
 		{"unknown checks", 0, fails("DriftHistory"), true, "not known"},

@@ -6,11 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/wording"
 )
 
 const (
@@ -52,7 +55,9 @@ type Options struct {
 	Cooldown time.Duration
 	// Lease is how long a worker has a topic for itself while it sends, which must be longer than the
 	// sender tries. It runs out by itself if the worker dies. 0 means a minute.
-	Lease      time.Duration
+	Lease time.Duration
+	// Language is what people are told in: en, which is the default, or fr.
+	Language   string
 	Clock      func() time.Time // nil means time.Now
 	Logger     *slog.Logger
 	Registerer prometheus.Registerer // nil registers nothing
@@ -61,6 +66,7 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	o.Cooldown = cmp.Or(o.Cooldown, defaultCooldown)
 	o.Lease = cmp.Or(o.Lease, defaultLease)
+	o.Language = cmp.Or(o.Language, wording.Codes()[0])
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
@@ -76,6 +82,8 @@ func (o Options) validate() error {
 		return errors.New("notify: Options.States is required")
 	case o.Cooldown > maxCooldown:
 		return fmt.Errorf("notify: Options.Cooldown is %s, want at most %s", o.Cooldown, maxCooldown)
+	case !slices.Contains(wording.Codes(), o.Language):
+		return fmt.Errorf("notify: Options.Language is %q, want one of %s", o.Language, strings.Join(wording.Codes(), ", "))
 	case o.Lease < 0:
 		return fmt.Errorf("notify: Options.Lease is %s, want 0 or more", o.Lease)
 	}
@@ -86,6 +94,7 @@ func (o Options) validate() error {
 type Notifier struct {
 	options Options
 	metrics *metrics
+	words   *wording.Language
 }
 
 // New returns a Notifier.
@@ -98,13 +107,14 @@ func New(o Options) (*Notifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("notify: register metrics: %w", err)
 	}
-	return &Notifier{options: o, metrics: m}, nil
+	return &Notifier{options: o, metrics: m, words: wording.In(o.Language)}, nil
 }
 
 // Deliver tells people of an event if it is still news. A positive retryAfter with a nil error asks to
 // be called again with the same event after that time, an error at a time of the caller's choice.
 func (n *Notifier) Deliver(ctx context.Context, e ml.Event) (retryAfter time.Duration, err error) {
 	var d decision
+	e = worded(n.words, e)
 	if e.Topic == ml.EventTest {
 		return 0, n.test(ctx, e)
 	}
@@ -125,11 +135,11 @@ func (n *Notifier) Deliver(ctx context.Context, e ml.Event) (retryAfter time.Dur
 // test sends a message that somebody waits for: whatever its outcome, it is final and has words.
 func (n *Notifier) test(ctx context.Context, e ml.Event) error {
 	if n.options.Sender == nil {
-		return ml.Errorf(ml.CodeUnprocessed, "the worker has no receiver: set DISCORD_WEBHOOK_URL where it runs, and start it again")
+		return refused(nil, "error.no_receiver", nil)
 	}
 	if err := n.tell(ctx, e); err != nil {
 		n.metrics.count(e.Topic, outcomeDropped)
-		return ml.Errorf(ml.CodeUnprocessed, "the message was not taken: %w", err)
+		return refused(err, "error.refused", map[string]any{"error": err.Error()})
 	}
 	n.metrics.count(e.Topic, outcomeSent)
 	return nil

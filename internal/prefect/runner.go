@@ -77,7 +77,7 @@ type RunnerOptions struct {
 	Local func(ctx context.Context, enough <-chan struct{}) error
 	// Owe keeps the report of a run that the server could not be told of. Required.
 	Owe func(context.Context, flowrun.Run) error
-	// Note is told in words who says when to check, at each change; empty while the server does. Nil
+	// Note is told who says when to check, at each change, by a code of package wording; empty while the server does. Nil
 	// tells nobody.
 	Note       func(string)
 	Tracer     trace.Tracer // nil makes no spans

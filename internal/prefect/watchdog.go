@@ -52,9 +52,9 @@ func (r *Runner) enter(m Mode) bool {
 func (r *Runner) note() {
 	switch {
 	case r.paused:
-		r.o.Note("paused in Prefect")
+		r.o.Note("part.prefect_paused")
 	case r.mode == LocalMode:
-		r.o.Note("without Prefect, which is away or lets no check begin")
+		r.o.Note("part.without_prefect")
 	default:
 		r.o.Note("")
 	}

@@ -26,7 +26,7 @@ func TestADeletedDeploymentIsMadeAnewAndChecksGoOn(t *testing.T) {
 		if n := b.Count("POST /api/deployments/"); n != 2 {
 			t.Errorf("the deployment was made %d times", n)
 		}
-		if r.Mode() != LocalMode || b.local() != 1 || !strings.Contains(b.noted(), "without Prefect") {
+		if r.Mode() != LocalMode || b.local() != 1 || b.noted() != "part.without_prefect" {
 			t.Errorf("mode %s, %d local, noted %q", r.Mode(), b.local(), b.noted())
 		}
 		again := b.scheduled(10 * time.Second)
@@ -49,7 +49,7 @@ func TestAPauseIsNoOutage(t *testing.T) {
 		b.passes(time.Second)
 		b.Pause(true)
 		b.passes(10 * interval)
-		if r.Mode() != ServerMode || b.noted() != "paused in Prefect" {
+		if r.Mode() != ServerMode || b.noted() != "part.prefect_paused" {
 			t.Errorf("mode %s, noted %q", r.Mode(), b.noted())
 		}
 		b.SetFault(away)

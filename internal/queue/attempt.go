@@ -140,9 +140,9 @@ func (q *Queue) attempt(ctx context.Context, row *rivertype.JobRow, f func(conte
 // delivered fails every half minute, so only its 1st, 2nd, 4th, 8th... failure is logged.
 func (q *Queue) failed(ctx context.Context, row *rivertype.JobRow, err error, final bool) {
 	q.metrics.failures.WithLabelValues(row.Kind, strconv.FormatBool(final)).Inc()
-	public := failure{Message: internalError}
+	public := failure{Message: internalError, Remarks: []ml.Remark{{Code: "error.internal"}}}
 	if coded := (*ml.Error)(nil); errors.As(err, &coded) {
-		public = failure{Code: coded.Code, Message: coded.Error()}
+		public = failure{Code: coded.Code, Message: coded.Error(), Remarks: coded.Remarks}
 	}
 	set(ctx, "failure", public)
 	tries := max(row.Attempt, readMetadata(row).Failures+1)

@@ -17,9 +17,9 @@ func coded(err error) error {
 	}
 	switch {
 	case isFull(e):
-		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
+		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Remarks: []ml.Remark{{Code: "error.disk_full"}}, Err: err}
 	case e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked:
-		return &ml.Error{Code: ml.CodeUnavailable, Message: "the database is locked by another process", Err: err}
+		return &ml.Error{Code: ml.CodeUnavailable, Message: "the database is locked by another process", Remarks: []ml.Remark{{Code: "error.locked"}}, Err: err}
 	}
 	return err
 }

@@ -15,8 +15,9 @@ import (
 // failure is kept with a job for whoever asked for it. River's own list of errors holds the full
 // text of each and is never shown.
 type failure struct {
-	Code    ml.Code `json:"code"`
-	Message string  `json:"message"`
+	Code    ml.Code     `json:"code"`
+	Message string      `json:"message"`
+	Remarks []ml.Remark `json:"remarks,omitempty"` // what the message says
 }
 
 // metadata are the keys of a job's metadata that this package reads or writes.
@@ -67,7 +68,7 @@ func jobOf(row *rivertype.JobRow) ml.Job {
 		JoinedBy: kept.Joined,
 	}
 	if failed != nil && job.State != ml.JobSucceeded {
-		job.Error, job.ErrorCode = failed.Message, failed.Code
+		job.Error, job.ErrorCode, job.ErrorRemarks = failed.Message, failed.Code, failed.Remarks
 	}
 	var args struct { // as in those of retrainings and of messages
 		RequestedBy string `json:"requested_by"`

@@ -91,7 +91,10 @@ func (q *Queue) giveUp(ctx context.Context, id int64, owner string, h Handlers) 
 		return err
 	}
 	// It has no code because nobody can say who is at fault, but words for everybody.
-	reason := &ml.Error{Message: fmt.Sprintf("given up: the worker died %d times while running this job", maxOrphaned+1)}
+	reason := &ml.Error{
+		Message: fmt.Sprintf("given up: the worker died %d times while running this job", maxOrphaned+1),
+		Remarks: []ml.Remark{{Code: "error.given_up", Values: map[string]any{"times": maxOrphaned + 1}}},
+	}
 	if row.Kind == (ml.RetrainArgs{}).Kind() && h.RetrainFailed != nil {
 		var args ml.RetrainArgs
 		if err := json.Unmarshal(row.EncodedArgs, &args); err != nil {

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// patience bounds one question.
-const patience = 2 * time.Second
+// Patience bounds one question.
+const Patience = 2 * time.Second
 
 // Target is a service that can be asked.
 type Target struct {
@@ -27,13 +27,15 @@ type State struct {
 	Target
 	At      time.Time
 	Latency time.Duration
-	// Problem is empty if it answered; it names no address.
+	// Problem is a code of package wording, empty if it answered well; Answer is the status that says that it
+	// does not work, if that is it.
 	Problem string
+	Answer  int
 }
 
 // Ask asks all targets at once and returns within two seconds, in their order.
 func Ask(ctx context.Context, client *http.Client, targets []Target) []State {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, Patience)
 	defer cancel()
 	out := make([]State, len(targets))
 	var all sync.WaitGroup
@@ -41,7 +43,8 @@ func Ask(ctx context.Context, client *http.Client, targets []Target) []State {
 		all.Go(func() {
 			began := time.Now()
 			err := fetch(ctx, client, t.URL)
-			out[i] = State{Target: t, At: began, Latency: time.Since(began), Problem: inWords(err)}
+			out[i] = State{Target: t, At: began, Latency: time.Since(began)}
+			out[i].Problem, out[i].Answer = problem(err)
 		})
 	}
 	all.Wait()
@@ -71,19 +74,19 @@ func fetch(ctx context.Context, client *http.Client, url string) error {
 	return err
 }
 
-// inWords says why there was no answer without the address, which may hold a password.
-func inWords(err error) string {
+// problem says why there was no answer without the address, which may hold a password.
+func problem(err error) (code string, answer int) {
 	var status statusError
 	var dns *net.DNSError
 	switch {
 	case err == nil:
-		return ""
+		return "", 0
 	case errors.As(err, &status):
-		return status.Error()
+		return "part.answers", int(status)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("no answer within %s", patience)
+		return "part.silent", 0
 	case errors.As(err, &dns):
-		return "its name is not known"
+		return "part.unknown_name", 0
 	}
-	return "it can't be reached"
+	return "part.unreachable", 0
 }

@@ -2,6 +2,7 @@ package reach
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -27,8 +28,8 @@ func TestAsk(t *testing.T) {
 	states := Ask(t.Context(), server.Client(), []Target{
 		{"up", server.URL}, {"broken", server.URL + "/broken"}, {"elsewhere", server.URL + "/elsewhere"}, {"login", server.URL + "/login"}, {"gone", secret},
 	})
-	for i, want := range []string{"", "it answers 503", "it answers 404", "", "it can't be reached"} {
-		if s := states[i]; s.Problem != want || s.Latency <= 0 || s.At.IsZero() {
+	for i, want := range []string{"", "part.answers 503", "part.answers 404", "", "part.unreachable"} {
+		if s := states[i]; strings.TrimSuffix(fmt.Sprintf("%s %d", s.Problem, s.Answer), " 0") != want || s.Latency <= 0 || s.At.IsZero() {
 			t.Errorf("%s: %+v, want the problem %q", s.Name, s, want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
+	"iacontinu/internal/wording"
 )
 
 // errOvertaken tells that another version became active after the gate had compared with the one
@@ -32,7 +33,7 @@ func (j *job) activate(ctx context.Context) error {
 				return err
 			}
 		}
-		flow := j.rec.Ended(flowrun.Completed, fmt.Sprintf("%s %s: %s", j.name, j.verdict, j.reason))
+		flow := j.rec.Ended(flowrun.Completed, fmt.Sprintf("%s %s: %s", j.name, j.verdict, j.words.joined(j.reasons)))
 		return j.options.Track(ctx, tx, j.tracked(outcome), flow)
 	})
 	if ml.CodeOf(err) == ml.CodeConflict {
@@ -44,7 +45,7 @@ func (j *job) activate(ctx context.Context) error {
 	j.metrics.finished(ctx, j.args.Reason, j.verdict, outcome.Record.Duration)
 	j.options.Logger.InfoContext(ctx, "retraining finished", "job", j.id, "verdict", j.verdict, "version", j.name,
 		"champion", j.champion.name, "accuracy", j.quality.Accuracy, "rows", j.data.Len(), "reason", j.args.Reason,
-		"seconds", outcome.Record.Duration.Seconds(), "details", j.reason)
+		"seconds", outcome.Record.Duration.Seconds(), "details", j.words.joined(j.reasons))
 	return nil
 }
 
@@ -58,9 +59,10 @@ func (j *job) tracked(o ml.RetrainOutcome) ml.TrackedRun {
 // showVerdict ends the record of the run with what people read of it.
 func (j *job) showVerdict(r ml.RetrainResult) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s %s\n\n%s\n\n| | |\n|---|---|\n", r.Candidate, r.Verdict, sentence(r.Details))
-	for _, f := range j.fields(r) {
-		fmt.Fprintf(&b, "| %s | %s |\n", f.Name, f.Value)
+	fmt.Fprintf(&b, "# %s %s\n\n%s\n\n| | |\n|---|---|\n", r.Candidate, r.Verdict, j.words.text(j.reasons))
+	for _, f := range j.figures(r) {
+		name, value, _ := wording.Figure(j.words.Language, f)
+		fmt.Fprintf(&b, "| %s | %s |\n", name, value)
 	}
 	j.rec.Show(flowrun.Artifact{
 		Key: "verdict", Kind: flowrun.Markdown, Step: stepNames[stepGate], Description: "What the gate decided",
@@ -90,7 +92,7 @@ func (j *job) outcome() (ml.RetrainOutcome, error) {
 		Record: ml.TrainingRecord{
 			Version: j.name, Reason: j.args.Reason, TrainingSamples: j.sides.train.Len(),
 			AccuracyBefore: j.championAccuracy(), AccuracyAfter: j.quality.Accuracy,
-			Duration: duration, CreatedAt: ended, Verdict: j.verdict, Details: j.reason, JobID: j.id,
+			Duration: duration, CreatedAt: ended, Verdict: j.verdict, Details: result.Details, Reasons: j.reasons, JobID: j.id,
 			Told: &ml.TrackedRun{JobID: j.id, Args: j.args, Started: j.started.UTC(), Ended: ended, Result: &result},
 		},
 		Result:   result,
@@ -109,7 +111,7 @@ func (j *job) result(duration time.Duration) ml.RetrainResult {
 		CandidateAccuracy: j.quality.Accuracy, ChampionAccuracy: j.championAccuracy(),
 		MajorityAccuracy: j.duel.share(j.duel.majority),
 		TrainingSamples:  j.sides.train.Len(), HoldoutSamples: j.sides.holdout.Len(),
-		Details: j.reason, DurationSeconds: duration.Seconds(), DatasetIDs: j.datasetIDs(),
+		Details: j.words.joined(j.reasons), Reasons: j.reasons, DurationSeconds: duration.Seconds(), DatasetIDs: j.datasetIDs(),
 	}
 }
 

@@ -60,9 +60,7 @@ func (j *job) choose(ctx context.Context) (sets []ml.Dataset, window int, err er
 	case generated && (j.args.Generate || len(sets) == 0):
 		sets, err = j.draw(ctx, sets)
 	case len(sets) == 0:
-		return nil, 0, ml.Errorf(ml.CodeUnprocessed,
-			"there is no dataset with the features of the version that serves (%s): import one of the same columns, or name the dataset to train on",
-			strings.Join(j.schema.Features, ", "))
+		return nil, 0, refused(ml.CodeUnprocessed, "error.no_dataset", map[string]any{"features": strings.Join(j.schema.Features, ", ")})
 	}
 	return sets, j.options.TrainingWindow, err
 }

@@ -14,7 +14,7 @@ type champion struct {
 	name string // empty if nothing serves
 	// artifact is nil if it cannot be compared, and note then says why.
 	artifact *logreg.Artifact
-	note     string
+	note     ml.Remark
 }
 
 // evaluate lets the candidate and the champion answer the holdout.
@@ -48,14 +48,14 @@ func (j *job) readChampion(ctx context.Context) (champion, error) {
 		return champion{}, fmt.Errorf("read the active version: %w", err)
 	case active.Schema.Equal(j.schema):
 	case j.args.DatasetID == 0: // somebody activated another schema since the data were chosen
-		return champion{}, ml.Errorf(ml.CodeConflict, "the version that serves, %s, has other features by now", active.Name)
+		return champion{}, refused(ml.CodeConflict, "error.other_features", map[string]any{"version": active.Name})
 	default:
-		return champion{name: active.Name, note: fmt.Sprintf("%s has other features and was not compared", active.Name)}, nil
+		return champion{name: active.Name, note: ml.Remark{Code: "gate.other_features", Values: map[string]any{"champion": active.Name}}}, nil
 	}
 	artifact, err := j.loadChampion(active)
 	if err != nil {
 		j.options.Logger.WarnContext(ctx, "the champion can't be loaded and is not compared", "version", active.Name, "job", j.id, "error", err)
-		return champion{name: active.Name, note: fmt.Sprintf("the champion %s could not be loaded and was not compared", active.Name)}, nil
+		return champion{name: active.Name, note: ml.Remark{Code: "gate.champion_unreadable", Values: map[string]any{"champion": active.Name}}}, nil
 	}
 	return champion{name: active.Name, artifact: artifact}, nil
 }

@@ -2,8 +2,6 @@ package retrain
 
 import (
 	"errors"
-	"fmt"
-	"strconv"
 	"time"
 
 	"iacontinu/internal/ml"
@@ -19,65 +17,58 @@ const (
 // events are what people are told of a verdict. That a version serves and that retraining works are
 // two topics: the second is news only after it did not.
 func (j *job) events(r ml.RetrainResult, at time.Time) []ml.Event {
-	if r.Verdict == ml.VerdictRejected {
-		return []ml.Event{{
-			Topic: ml.EventRetrain, State: stateRejected, Severity: ml.SeverityWarning, At: at,
-			Title: "A retrained model was rejected", Text: sentence(r.Details), Fields: j.fields(r),
-		}}
+	event := func(topic ml.EventTopic, state string, severity ml.Severity, title string) ml.Event {
+		says := append([]ml.Remark{{Code: title}}, r.Reasons...)
+		return ml.Event{Topic: topic, State: state, Severity: severity, At: at, Says: says, Figures: j.figures(r)}
 	}
-	return []ml.Event{{
-		Topic: ml.EventModel, State: r.Version, Severity: ml.SeveritySuccess, At: at,
-		Title: "A new model version serves", Text: sentence(r.Details), Fields: j.fields(r),
-	}, {
-		Topic: ml.EventRetrain, State: stateOK, Severity: ml.SeveritySuccess, At: at,
-		Title: "Retraining works again", Text: sentence(r.Details), Fields: j.fields(r),
-	}}
+	if r.Verdict == ml.VerdictRejected {
+		return []ml.Event{event(ml.EventRetrain, stateRejected, ml.SeverityWarning, "notice.rejected")}
+	}
+	return []ml.Event{
+		event(ml.EventModel, r.Version, ml.SeveritySuccess, "notice.activated"),
+		event(ml.EventRetrain, stateOK, ml.SeveritySuccess, "notice.works_again"),
+	}
 }
 
-func (j *job) fields(r ml.RetrainResult) []ml.EventField {
-	fields := []ml.EventField{
-		{Name: "Serving", Value: r.Version},
-		{Name: "Candidate", Value: r.Candidate},
-		{Name: "Verdict", Value: string(r.Verdict)},
-		{Name: "Accuracy", Value: figure(r.CandidateAccuracy)},
+func (j *job) figures(r ml.RetrainResult) []ml.Remark {
+	figures := []ml.Remark{
+		figure("figure.serving", r.Version),
+		figure("figure.candidate", r.Candidate),
+		figure("figure.verdict", string(r.Verdict)),
+		figure("figure.accuracy", r.CandidateAccuracy),
 	}
 	if r.ChampionAccuracy != nil {
-		fields = append(fields, ml.EventField{Name: "Champion's accuracy", Value: figure(*r.ChampionAccuracy)})
+		figures = append(figures, figure("figure.champion_accuracy", *r.ChampionAccuracy))
 	}
-	return append(fields,
-		ml.EventField{Name: "More frequent class", Value: figure(r.MajorityAccuracy)},
-		ml.EventField{Name: "Training rows", Value: strconv.Itoa(r.TrainingSamples)},
-		ml.EventField{Name: "Holdout rows", Value: strconv.Itoa(r.HoldoutSamples)},
-		ml.EventField{Name: "Reason", Value: j.args.Reason},
+	return append(figures,
+		figure("figure.majority", r.MajorityAccuracy),
+		figure("figure.training_rows", r.TrainingSamples),
+		figure("figure.holdout_rows", r.HoldoutSamples),
+		figure("figure.reason", j.args.Reason),
 	)
 }
 
-// publicCause is a cause in words for everybody, which only a coded error is in.
-func publicCause(cause error) string {
-	if coded := (*ml.Error)(nil); errors.As(cause, &coded) {
-		return coded.Error()
+func figure(code string, value any) ml.Remark {
+	return ml.Remark{Code: code, Values: map[string]any{"value": value}}
+}
+
+// publicCause is a cause for everybody, which only a coded error is.
+func publicCause(cause error) []ml.Remark {
+	coded := (*ml.Error)(nil)
+	switch {
+	case !errors.As(cause, &coded):
+		return []ml.Remark{{Code: "error.internal"}}
+	case coded.Remarks != nil:
+		return coded.Remarks
 	}
-	return "an internal error; the worker's log has it"
+	return []ml.Remark{{Code: "error.told", Values: map[string]any{"error": coded.Error()}}}
 }
 
 // failedEvent says that a retraining ended without a verdict.
 func failedEvent(jobID int64, args ml.RetrainArgs, cause error, at time.Time) ml.Event {
 	return ml.Event{
 		Topic: ml.EventRetrain, State: stateFailed, Severity: ml.SeverityFailure, At: at,
-		Title: "A retraining failed", Text: sentence(publicCause(cause)),
-		Fields: []ml.EventField{{Name: "Job", Value: strconv.FormatInt(jobID, 10)}, {Name: "Reason", Value: args.Reason}},
+		Says:    append([]ml.Remark{{Code: "notice.failed"}}, publicCause(cause)...),
+		Figures: []ml.Remark{figure("figure.job", jobID), figure("figure.reason", args.Reason)},
 	}
-}
-
-func figure(x float64) string { return fmt.Sprintf("%.4f", x) }
-
-// sentence makes the first letter of a reason a capital and ends it with a full stop.
-func sentence(s string) string {
-	if s == "" {
-		return ""
-	}
-	if c := s[0]; c >= 'a' && c <= 'z' {
-		s = string(c-'a'+'A') + s[1:]
-	}
-	return s + "."
 }

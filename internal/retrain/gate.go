@@ -2,7 +2,6 @@ package retrain
 
 import (
 	"context"
-	"fmt"
 	"math"
 
 	"iacontinu/internal/ml"
@@ -76,40 +75,37 @@ func (d duel) worse() bool {
 }
 
 // verdict lets a candidate in that is more accurate than always answering the more frequent class and
-// not worse than the champion. The reason gives the figures in one sentence.
-func (d duel) verdict(champion string) (v ml.Verdict, reason string) {
-	accuracy, majority := d.share(d.candidate), d.share(d.majority)
+// not worse than the champion. The reason has the figures.
+func (d duel) verdict(champion string) (v ml.Verdict, reason ml.Remark) {
+	why := func(code string) ml.Remark {
+		values := map[string]any{"accuracy": d.share(d.candidate), "rows": d.rows, "majority": d.share(d.majority)}
+		if d.compared {
+			values["champion"], values["champion_accuracy"], values["noise"] = champion, d.share(d.champion), d.margin()
+		}
+		return ml.Remark{Code: code, Values: values}
+	}
 	switch {
 	case d.candidate <= d.majority:
-		return ml.VerdictRejected, fmt.Sprintf(
-			"accuracy %.4f on %d holdout rows is no better than the %.4f of always answering the more frequent class",
-			accuracy, d.rows, majority)
+		return ml.VerdictRejected, why("gate.no_better")
 	case !d.compared:
-		return ml.VerdictActivated, fmt.Sprintf(
-			"accuracy %.4f on %d holdout rows is better than the %.4f of always answering the more frequent class",
-			accuracy, d.rows, majority)
+		return ml.VerdictActivated, why("gate.better")
 	case d.worse():
-		return ml.VerdictRejected, fmt.Sprintf(
-			"accuracy %.4f is worse than the %.4f of the champion %s on the same %d holdout rows by more than their noise, %.4f",
-			accuracy, d.share(d.champion), champion, d.rows, d.margin())
+		return ml.VerdictRejected, why("gate.worse")
 	case d.candidate < d.champion:
-		return ml.VerdictActivated, fmt.Sprintf(
-			"accuracy %.4f against the %.4f of the champion %s on the same %d holdout rows is within their noise, %.4f",
-			accuracy, d.share(d.champion), champion, d.rows, d.margin())
+		return ml.VerdictActivated, why("gate.within_noise")
 	}
-	return ml.VerdictActivated, fmt.Sprintf(
-		"accuracy %.4f is no worse than the %.4f of the champion %s on the same %d holdout rows",
-		accuracy, d.share(d.champion), champion, d.rows)
+	return ml.VerdictActivated, why("gate.no_worse")
 }
 
-// judge sets the verdict and its reason, with what else one should know.
+// judge sets the verdict and its reasons, with what else one should know.
 func (j *job) judge(context.Context) error {
-	j.verdict, j.reason = j.duel.verdict(j.champion.name)
-	if j.champion.note != "" {
-		j.reason += "; " + j.champion.note
+	verdict, reason := j.duel.verdict(j.champion.name)
+	j.verdict, j.reasons = verdict, []ml.Remark{reason}
+	if j.champion.note.Code != "" {
+		j.reasons = append(j.reasons, j.champion.note)
 	}
 	if seen := j.seenByChampion(); seen > 0 {
-		j.reason += fmt.Sprintf("; up to %d of these rows may have trained the champion, which favours it", seen)
+		j.reasons = append(j.reasons, ml.Remark{Code: "gate.seen", Values: map[string]any{"rows": seen}})
 	}
 	return nil
 }

@@ -29,7 +29,8 @@ func TestVerdicts(t *testing.T) {
 		"better than a champion":          {duel{rows: 100, majority: 50, candidate: 95, compared: true, champion: 60, onlyCandidate: 35}, ml.VerdictActivated, "0.6000"},
 		"nothing answered by either side": {duel{rows: 4, majority: 2, candidate: 2}, ml.VerdictRejected, "no better"},
 	} {
-		got, reason := c.d.verdict("v1")
+		got, why := c.d.verdict("v1")
+		reason := english().joined([]ml.Remark{why})
 		if got != c.want || !strings.Contains(reason, c.says) {
 			t.Errorf("%s: %s because %q, want %s saying %q", name, got, reason, c.want, c.says)
 		}

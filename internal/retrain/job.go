@@ -50,9 +50,9 @@ type job struct {
 	champion    champion       // evaluate
 	quality     logreg.Metrics // evaluate: of the candidate on the holdout
 	duel        duel
-	verdict     ml.Verdict // gate
-	reason      string     // gate
-	digest      string     // save
+	verdict     ml.Verdict  // gate
+	reasons     []ml.Remark // gate
+	digest      string      // save
 }
 
 func newJob(r *Retrainer, id int64, created time.Time, args ml.RetrainArgs, rec *flowrun.Recorder) *job {
@@ -149,7 +149,7 @@ func (j *job) cameTo() string {
 		}
 		return text
 	case stepGate:
-		return fmt.Sprintf("%s: %s", j.verdict, j.reason)
+		return fmt.Sprintf("%s: %s", j.verdict, j.words.joined(j.reasons))
 	case stepSave:
 		return "saved as " + j.name
 	default:

@@ -163,6 +163,7 @@ func (o Options) validate() error {
 type Retrainer struct {
 	options Options
 	metrics *metrics
+	words   words
 }
 
 // New returns a Retrainer.
@@ -175,7 +176,7 @@ func New(o Options) (*Retrainer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("retrain: register metrics: %w", err)
 	}
-	return &Retrainer{options: o, metrics: m}, nil
+	return &Retrainer{options: o, metrics: m, words: english()}, nil
 }
 
 // maxRematches is how often a candidate is compared anew because another version became active
@@ -202,7 +203,7 @@ func (r *Retrainer) Run(ctx context.Context, jobID int64, created time.Time, arg
 			return err
 		}
 		if rematches == maxRematches {
-			return ml.Errorf(ml.CodeUnavailable, "other versions became active while job %d compared its own with the one before", jobID)
+			return refused(ml.CodeUnavailable, "error.overtaken", map[string]any{"job": jobID})
 		}
 		j.next = stepEvaluate
 	}
@@ -221,8 +222,9 @@ func (r *Retrainer) Recall(ctx context.Context) {
 // Failed tells people that a retraining ended without a verdict. rec took down its last attempt; nil if
 // nothing is known of that.
 func (r *Retrainer) Failed(ctx context.Context, jobID int64, args ml.RetrainArgs, rec *flowrun.Recorder, cause error) error {
-	flow := rec.Ended(flowrun.Failed, publicCause(cause))
-	run := ml.TrackedRun{JobID: jobID, Args: args, Started: flow.Started, Ended: r.options.Clock().UTC(), Failure: publicCause(cause)}
+	failure := r.words.joined(publicCause(cause))
+	flow := rec.Ended(flowrun.Failed, failure)
+	run := ml.TrackedRun{JobID: jobID, Args: args, Started: flow.Started, Ended: r.options.Clock().UTC(), Failure: failure}
 	if run.Started.IsZero() {
 		run.Started = run.Ended
 	}

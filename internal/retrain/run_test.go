@@ -328,7 +328,7 @@ func TestFailureIsTold(t *testing.T) {
 		if err := w.retrainer(t, nil).Failed(t.Context(), 4, ml.RetrainArgs{Reason: ml.ReasonManual}, nil, c.err); err != nil {
 			t.Fatal(err)
 		}
-		if e := w.events[0]; e.Topic != ml.EventRetrain || e.State != "failed" || e.Text != c.says || e.At.IsZero() {
+		if e := w.events[0]; e.Topic != ml.EventRetrain || e.State != "failed" || english().text(e.Says[1:]) != c.says || e.At.IsZero() {
 			t.Errorf("event %+v, want %q", e, c.says)
 		}
 	}

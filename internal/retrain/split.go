@@ -45,17 +45,17 @@ func (j *job) split(context.Context) error {
 // checkRows refuses data that no model can be learnt from and judged by.
 func checkRows(data ml.Columns, schema ml.Schema) error {
 	if n := data.Len(); n < ml.MinRows {
-		return ml.Errorf(ml.CodeUnprocessed, "%d rows are too few to train on, want %d or more", n, ml.MinRows)
+		return refused(ml.CodeUnprocessed, "error.few_rows", map[string]any{"rows": n, "want": ml.MinRows})
 	}
 	counts := classCounts(data)
 	for class, n := range counts {
 		switch {
 		case n == 0:
-			return ml.Errorf(ml.CodeUnprocessed, "all %d rows have %s = %q: there is nothing to tell apart",
-				data.Len(), schema.Target, schema.Classes[1-class])
+			return refused(ml.CodeUnprocessed, "error.one_class", map[string]any{"rows": data.Len(), "target": schema.Target, "class": schema.Classes[1-class]})
 		case n < ml.MinClassRows:
-			return ml.Errorf(ml.CodeUnprocessed, "only %d of %d rows has %s = %q, want %d or more",
-				n, data.Len(), schema.Target, schema.Classes[class], ml.MinClassRows)
+			return refused(ml.CodeUnprocessed, "error.rare_class", map[string]any{
+				"count": n, "rows": data.Len(), "target": schema.Target, "class": schema.Classes[class], "want": ml.MinClassRows,
+			})
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"strconv"
 
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
@@ -28,9 +29,9 @@ func (j *job) unprocessable(err error) error {
 	case is(logreg.ErrNotFinite) || is(logreg.ErrProbability):
 		told = j.tooLarge()
 	case is(logreg.ErrOptions):
-		told = ml.Errorf(ml.CodeUnprocessed, "C is %v, want 1e-9 to 1e9", j.args.C)
+		told = refused(ml.CodeUnprocessed, "error.penalty", map[string]any{"value": j.args.C})
 	case is(logreg.ErrShape) || is(logreg.ErrLabel) || is(logreg.ErrWeight) || is(logreg.ErrSingleClass):
-		told = ml.Errorf(ml.CodeUnprocessed, "the data can't be trained on: want a number for each feature, and rows of both classes")
+		told = refused(ml.CodeUnprocessed, "error.untrainable", nil)
 	default:
 		return err
 	}
@@ -53,8 +54,5 @@ func (j *job) tooLarge() *ml.Error {
 		}
 		from += p.rows
 	}
-	return ml.Errorf(ml.CodeUnprocessed,
-		"the data can't be trained on: column %q of dataset %d has values of up to %.3g, and sums over them are beyond the range of numbers; "+
-			"import the file again with that column in another unit, or without it (--ignore, or ignore=... over HTTP)",
-		j.schema.Features[feature], dataset, worst)
+	return refused(ml.CodeUnprocessed, "error.too_large", map[string]any{"feature": j.schema.Features[feature], "dataset": dataset, "value": strconv.FormatFloat(worst, 'g', 3, 64)})
 }

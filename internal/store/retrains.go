@@ -183,8 +183,20 @@ func (r trainingRow) record() ml.TrainingRecord {
 		CreatedAt:       r.CreatedAt.Time,
 		Verdict:         ml.Verdict(r.Verdict),
 		Details:         r.Details,
+		Reasons:         r.reasons(),
 		JobID:           r.JobID,
 	}
+}
+
+// reasons are what the details say, as they were told to trackers.
+func (r trainingRow) reasons() []ml.Remark {
+	var told struct {
+		Result struct {
+			Reasons []ml.Remark `json:"reasons"`
+		} `json:"result"`
+	}
+	_ = json.Unmarshal([]byte(r.Told), &told) // of an earlier program there is nothing: the details are known all the same
+	return told.Result.Reasons
 }
 
 // Training reads how a version was made; CodeNotFound if that is not known.

@@ -13,6 +13,29 @@ type RowError struct {
 	// Column is the name of the column, empty if the row as a whole is wrong.
 	Column string
 	Reason string
+	// Code and Values are the reason for whoever words it in another language.
+	Code   string
+	Values map[string]any
+}
+
+// fault is a reason.
+type fault struct {
+	code, text string
+	values     map[string]any
+}
+
+// faultOf is a reason with the value that it is about.
+func faultOf(code, text, shown string) fault {
+	return fault{code, text + ": " + shown, map[string]any{"value": shown}}
+}
+
+// fieldsFault is that of a row with another number of fields than the header.
+func fieldsFault(fields, want int) fault {
+	return fault{"row.fields", fmt.Sprintf("%d fields instead of %d", fields, want), map[string]any{"fields": fields, "want": want}}
+}
+
+func (f fault) at(line int, column string) RowError {
+	return RowError{Line: line, Column: column, Reason: f.text, Code: f.code, Values: f.values}
 }
 
 // Error implements error.

@@ -42,37 +42,37 @@ func guessDecimal(s *blocks, h header) byte {
 
 // wrong is the reason why text was refused as a feature. isText tells that it is no number in any
 // notation.
-func (p *parser) wrong(text string) (reason string, isText bool) {
+func (p *parser) wrong(text string) (f fault, isText bool) {
 	shown := quote(text)
 	if text == "" {
-		return "empty", false
+		return fault{code: "row.empty", text: "empty"}, false
 	}
 	switch strings.ToLower(strings.TrimLeft(text, "+-")) {
 	case "nan", "inf", "infinity":
-		return "NaN and infinities are not allowed: " + shown, false
+		return faultOf("row.not_finite", "NaN and infinities are not allowed", shown), false
 	}
 	point := text
 	if p.numbers.point == ',' {
 		point = strings.ReplaceAll(text, ",", ".")
 	}
 	if _, err := strconv.ParseFloat(point, 64); errors.Is(err, strconv.ErrRange) && !strings.ContainsAny(text, "xX") {
-		return "out of the range of a 64-bit number: " + shown, false
+		return faultOf("row.out_of_range", "out of the range of a 64-bit number", shown), false
 	}
 	switch {
 	case p.numbers.point == ',' && strings.Contains(text, ".") && isDecimal(text):
-		reason = "a decimal point among decimal commas (then write a comma"
+		reason := "a decimal point among decimal commas (then write a comma"
 		if isGrouped(text) {
 			reason = "a thousands separator (then leave it out) or " + reason
 		}
-		return reason + "; if all numbers have points, do not say --decimal , or decimal=,): " + shown, false
+		return faultOf("row.decimal_point", reason+"; if all numbers have points, do not say --decimal , or decimal=,)", shown), false
 	case isDecimal(swapped(text)) && isGrouped(text):
-		return "a decimal comma (then say --decimal , or decimal=,) or a thousands separator (then leave it out): " + shown, false
+		return faultOf("row.comma_or_groups", "a decimal comma (then say --decimal , or decimal=,) or a thousands separator (then leave it out)", shown), false
 	case isDecimal(swapped(text)):
-		return "a decimal comma, write a point or say --decimal , (decimal=, over HTTP): " + shown, false
+		return faultOf("row.decimal_comma", "a decimal comma, write a point or say --decimal , (decimal=, over HTTP)", shown), false
 	case isGrouped(text):
-		return "a thousands separator, write the number without: " + shown, false
+		return faultOf("row.groups", "a thousands separator, write the number without", shown), false
 	}
-	return "not a number: " + shown, true
+	return faultOf("row.not_a_number", "not a number", shown), true
 }
 
 // isDecimal reports whether text is a number with a decimal point, or without a fraction.

@@ -138,12 +138,13 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 	var next int
 	var state recordState
 	b.fields, next, state = scanRecord(b.data[:b.n], i, p.delim, b.fields[:0])
-	fail := func(column int, reason string) (int, *RowError) {
-		e := &RowError{Line: line, Reason: reason}
+	fail := func(column int, f fault) (int, *RowError) {
+		name := ""
 		if column >= 0 && column < len(p.columns) {
-			e.Column = p.columns[column]
+			name = p.columns[column]
 		}
-		return next, e
+		e := f.at(line, name)
+		return next, &e
 	}
 	last := b.fields[len(b.fields)-1]
 	switch {
@@ -151,17 +152,17 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 		b.err = fileErrorf("the quotes that open on line %d are never closed", line+bytes.Count(b.data[i:last.start], newline))
 		return next, nil
 	case state == recordBroken && last.quoted:
-		return fail(len(b.fields)-1, "text after the closing quote")
+		return fail(len(b.fields)-1, fault{code: "row.after_quote", text: "text after the closing quote"})
 	case state == recordBroken:
-		return fail(len(b.fields)-1, "a quote inside a field that is not in quotes")
+		return fail(len(b.fields)-1, fault{code: "row.inner_quote", text: "a quote inside a field that is not in quotes"})
 	case !slices.ContainsFunc(b.fields, func(f field) bool { return len(f.text(b.data)) > 0 }):
 		return next, nil // an empty line, or a spreadsheet's empty row
 	case len(b.fields) != len(p.columns):
-		reason := fmt.Sprintf("%d fields instead of %d", len(b.fields), len(p.columns))
+		f := fieldsFault(len(b.fields), len(p.columns))
 		if len(b.fields) == len(p.columns)+1 && len(last.text(b.data)) == 0 {
-			reason += "; the row ends in a separator and the header does not: leave it out of the rows"
+			f.code, f.text = "row.trailing", f.text+"; the row ends in a separator and the header does not: leave it out of the rows"
 		}
-		return fail(-1, reason)
+		return fail(-1, f)
 	}
 	var target []byte
 	targetColumn := 0
@@ -177,8 +178,8 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 		b.text = append(append(b.text[:0], text...), paddingBytes...)
 		v, end := p.numbers.parse(b.text, 0)
 		if end == 0 || end != len(text) {
-			reason, _ := p.wrong(string(text))
-			return fail(j, reason)
+			f, _ := p.wrong(string(text))
+			return fail(j, f)
 		}
 		b.rows.Features[slot][b.count] = v
 	}
@@ -188,9 +189,9 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 		code, ok = b.classes.code(target)
 	}
 	if !ok {
-		var reason string
-		if code, reason = p.newClass(b, target, line); reason != "" {
-			return fail(targetColumn, reason)
+		var f fault
+		if code, f = p.newClass(b, target, line); f.code != "" {
+			return fail(targetColumn, f)
 		}
 	}
 	b.rows.Target[b.count] = code
@@ -199,21 +200,26 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 }
 
 // newClass takes in a value of the target that was not seen before, or gives the reason why not.
-func (p *parser) newClass(b *block, value []byte, line int) (code uint8, reason string) {
+func (p *parser) newClass(b *block, value []byte, line int) (code uint8, f fault) {
 	switch {
 	case len(value) == 0:
-		return 0, "empty"
+		return 0, fault{code: "row.empty", text: "empty"}
 	case len(value) > maxName:
-		return 0, fmt.Sprintf("longer than %d bytes: %s", maxName, quote(string(value)))
+		f = faultOf("row.long", fmt.Sprintf("longer than %d bytes", maxName), quote(string(value)))
+		f.values["most"] = maxName
+		return 0, f
 	case !utf8.Valid(value):
-		return 0, "not UTF-8: " + quote(string(value))
+		return 0, faultOf("row.not_utf8", "not UTF-8", quote(string(value)))
 	}
 	code, ok := b.classes.add(string(value), line)
 	if !ok {
 		b.third = true
 		c := &b.classes
-		return 0, fmt.Sprintf("a third value %s, after %s (line %d) and %s (line %d): a target has two",
-			quote(string(value)), quote(c.values[0]), c.lines[0], quote(c.values[1]), c.lines[1])
+		shown, first, second := quote(string(value)), quote(c.values[0]), quote(c.values[1])
+		text := fmt.Sprintf("a third value %s, after %s (line %d) and %s (line %d): a target has two", shown, first, c.lines[0], second, c.lines[1])
+		return 0, fault{"row.third", text, map[string]any{
+			"value": shown, "first": first, "first_line": c.lines[0], "second": second, "second_line": c.lines[1],
+		}}
 	}
-	return code, ""
+	return code, fault{}
 }

@@ -2,7 +2,6 @@ package tabular
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -91,10 +90,10 @@ func (p *Preview) read(s *blocks, whole bool) (rows []previewRow) {
 		p.Read++
 		switch {
 		case state == recordBroken || state == recordOpenQuote:
-			p.Problems = append(p.Problems, RowError{Line: line, Reason: "has a quote in the wrong place, or one that is never closed"})
+			p.Problems = append(p.Problems, fault{code: "row.quote", text: "has a quote in the wrong place, or one that is never closed"}.at(line, ""))
 			continue
 		case len(fields) != len(p.Columns):
-			p.Problems = append(p.Problems, RowError{Line: line, Reason: fmt.Sprintf("%d fields instead of %d", len(fields), len(p.Columns))})
+			p.Problems = append(p.Problems, fieldsFault(len(fields), len(p.Columns)).at(line, ""))
 			continue
 		}
 		row := previewRow{line: line, fields: make([]string, len(fields))}
@@ -119,13 +118,13 @@ func (p *Preview) judge(j int, rows []previewRow) {
 		switch {
 		case v == "":
 			c.Empty++
-			wrong = append(wrong, RowError{Line: r.line, Column: c.Name, Reason: "is empty"})
+			wrong = append(wrong, fault{code: "row.empty", text: "is empty"}.at(r.line, c.Name))
 			continue
 		case isDecimal(v) || p.Decimal == ',' && isDecimal(swapped(v)):
 			numbers++
 		default:
 			texts++
-			wrong = append(wrong, RowError{Line: r.line, Column: c.Name, Reason: quote(v) + " is not a number"})
+			wrong = append(wrong, fault{"row.not_a_number", quote(v) + " is not a number", map[string]any{"value": quote(v)}}.at(r.line, c.Name))
 		}
 		if len(c.Values) <= previewDistinct && !slices.Contains(c.Values, v) {
 			c.Values = append(c.Values, v)

@@ -28,7 +28,7 @@ func TestPreview(t *testing.T) {
 			{Line: 4, Column: "size", Reason: `"x" is not a number`}, {Line: 5, Reason: "3 fields instead of 5"},
 		},
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, words); diff != "" {
 		t.Errorf("preview (-want +got):\n%s", diff)
 	}
 	if got, err = NewPreview([]byte("a,b\n1,2\n3,4"), true); err != nil || got.Read != 2 {

@@ -27,7 +27,7 @@ func (u uploads) Import(ctx context.Context, file io.Reader, i apiserver.Import)
 	})
 	out := apiserver.ImportReport{Rows: report.Rows, BadCount: report.BadCount, CopyOf: report.CopyOf}
 	for _, b := range report.Bad {
-		out.Bad = append(out.Bad, api.BadRow{Line: b.Line, Column: b.Column, Reason: b.Reason})
+		out.Bad = append(out.Bad, api.BadRow{Line: b.Line, Column: b.Column, Reason: b.Reason, Remarks: []api.Remark{{Code: b.Code, Values: b.Values}}})
 	}
 	return set, out, err
 }
@@ -58,4 +58,12 @@ func (a artifacts) Artifact(_ context.Context, v ml.Version) (*logreg.Artifact, 
 
 func (a artifacts) Reference(ctx context.Context, version string) ([][]float64, error) {
 	return a.reference(ctx, version)
+}
+
+// remarksOf is what a text of the API says, nil if only the text is known.
+func remarksOf(remarks []api.Remark) (out []ml.Remark) {
+	for _, r := range remarks {
+		out = append(out, ml.Remark(r))
+	}
+	return out
 }

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"iacontinu/internal/api"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/presence"
+	"iacontinu/internal/wording"
 )
 
 // States of a part, as the API writes them.
@@ -47,10 +47,10 @@ func (p *Platform) checks(model serving) func(context.Context) map[string]api.Ch
 func (p *Platform) databaseCheck(ctx context.Context) api.Check {
 	if err := p.Store.Ping(ctx); err != nil {
 		p.Log.ErrorContext(ctx, "the database does not answer", "error", err)
-		return api.Check{Status: stateDown, Detail: "the database does not answer"}
+		return said(stateDown, api.Remark{Code: "part.database_silent"})
 	}
 	if err := p.Store.WriteTrouble(); err != nil {
-		return api.Check{Status: stateWarning, Detail: "it can't be written: " + err.Error()}
+		return said(stateWarning, api.Remark{Code: "part.database_unwritable", Values: map[string]any{"error": err.Error()}})
 	}
 	return api.Check{Status: stateOK}
 }
@@ -64,25 +64,25 @@ func modelCheck(model serving) api.Check {
 }
 
 // processCheck tells whether a process of that name works on the folder; `up` is all of them.
-func (p *Platform) processCheck(name, meanwhile string) api.Check {
+func (p *Platform) processCheck(name, absent string) api.Check {
 	members, err := presence.Members(p.Folder.DataDir())
 	if err != nil {
-		return api.Check{Status: stateWarning, Detail: "unknown: the data folder can't be read"}
+		return said(stateWarning, api.Remark{Code: "part.unknown"})
 	}
 	if slices.ContainsFunc(members, func(id string) bool {
 		return strings.HasPrefix(id, name+"-") || strings.HasPrefix(id, "up-")
 	}) {
 		return api.Check{Status: stateOK}
 	}
-	return api.Check{Status: stateWarning, Detail: fmt.Sprintf("no %s runs: %s", name, meanwhile)}
+	return said(stateWarning, api.Remark{Code: absent})
 }
 
 // workerCheck tells what waits for the worker.
 func (p *Platform) workerCheck(ctx context.Context) api.Check {
-	check := p.processCheck("worker", "retrainings and messages wait until one starts")
+	check := p.processCheck("worker", "part.no_worker")
 	depths, err := p.Queue.Depth(ctx)
 	if err != nil {
-		return api.Check{Status: stateWarning, Detail: "unknown: the jobs can't be counted"}
+		return said(stateWarning, api.Remark{Code: "part.jobs_uncounted"})
 	}
 	waiting, oldest := 0, time.Duration(0)
 	for _, d := range depths {
@@ -90,35 +90,42 @@ func (p *Platform) workerCheck(ctx context.Context) api.Check {
 		oldest = max(oldest, d.OldestWait)
 	}
 	if waiting > 0 && check.Detail == "" {
-		check.Detail = fmt.Sprintf("%d jobs wait, the longest overdue by %s", waiting, oldest.Round(time.Second))
+		return said(check.Status, api.Remark{Code: "part.jobs_wait", Values: map[string]any{"n": waiting, "overdue": oldest.Seconds()}})
 	}
 	return check
 }
 
 // flowCheck tells when the model was last checked, and how, or that it should have been.
 func (p *Platform) flowCheck(ctx context.Context) api.Check {
-	check := p.processCheck("flow", "the model is not checked for drift until one starts")
+	check := p.processCheck("flow", "part.no_flow")
 	last, _, err := p.Store.DriftHistory(ctx, 1)
 	if err != nil {
 		return check
 	}
 	var at time.Time
-	var words []string
+	var says []api.Remark
 	if len(last) > 0 {
 		at = last[0].CreatedAt
 		check.At = &at
-		words = append(words, fmt.Sprintf("last check %s ago by the %s detector", time.Since(at).Round(time.Second), last[0].Method))
+		says = append(says, api.Remark{Code: "part.last_check", Values: map[string]any{"ago": time.Since(at).Seconds(), "method": last[0].Method}})
 	}
 	if check.Status != stateOK {
 		return check
 	}
 	s := p.schedule()
-	if overdue := s.overdue(at); overdue != "" {
-		check.Status, words = stateWarning, []string{overdue}
+	if overdue := s.overdue(at); overdue != nil {
+		check.Status, says = stateWarning, overdue
 	}
 	if s.Says != "" {
-		words = append(words, s.Says)
+		says = append(says, api.Remark{Code: s.Says})
 	}
-	check.Detail = strings.Join(words, "; ")
-	return check
+	found := said(check.Status, says...)
+	found.At = check.At
+	return found
+}
+
+// said is a check with what it says, for whoever asks in words.
+func said(status string, remarks ...api.Remark) api.Check {
+	text, _ := wording.Joined(wording.In("en"), remarks)
+	return api.Check{Status: status, Detail: text, Remarks: remarks}
 }

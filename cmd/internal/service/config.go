@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/auth"
+	"iacontinu/internal/wording"
 )
 
 // Folder are the settings of every process that works on the shared folder.
@@ -81,6 +83,7 @@ type WorkerSettings struct {
 	KeepDatasets   int      `env:"KEEP_DATASETS" envDefault:"100" help:"generated datasets kept; imported ones and those of the active version always are"`
 	DiscordURL     string   `env:"DISCORD_WEBHOOK_URL" secret:"true" help:"Discord webhook for alerts; empty: they are logged only"`
 	NotifyCooldown Duration `env:"NOTIFY_COOLDOWN" envDefault:"5m" help:"least time between two messages on one topic; the latest state is sent at its end"`
+	NotifyLanguage string   `env:"NOTIFY_LANGUAGE" envDefault:"en" help:"language of the messages to people: en or fr; those of Alertmanager are English"`
 }
 
 // Validate implements the check of boot.Load.
@@ -97,6 +100,9 @@ func (w WorkerSettings) Validate() error {
 		if s.value < s.min {
 			errs = append(errs, fmt.Errorf("%s: %d is less than %d", s.name, s.value, s.min))
 		}
+	}
+	if !slices.Contains(wording.Codes(), w.NotifyLanguage) {
+		errs = append(errs, fmt.Errorf("NOTIFY_LANGUAGE: %q is not one of %s", w.NotifyLanguage, strings.Join(wording.Codes(), ", ")))
 	}
 	if w.DiscordURL != "" {
 		errs = append(errs, judgeURL("DISCORD_WEBHOOK_URL", w.DiscordURL, ""))

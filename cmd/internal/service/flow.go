@@ -207,6 +207,7 @@ func resultOf(r *api.RetrainResponse) *ml.RetrainResult {
 		TrainingSamples:   r.TrainingSamples,
 		HoldoutSamples:    r.HoldoutSamples,
 		Details:           r.Details,
+		Reasons:           remarksOf(r.Reasons),
 		DurationSeconds:   r.DurationSeconds,
 		DatasetIDs:        r.DatasetIDs,
 	}

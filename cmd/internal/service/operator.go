@@ -64,7 +64,7 @@ func (p *Platform) Activate(ctx context.Context, name, actor string) (ml.Version
 	if err != nil {
 		return ml.Version{}, err
 	}
-	return p.Store.Activate(ctx, name, actor, p.tellActivation(ctx, "Model activated", actor, before))
+	return p.Store.Activate(ctx, name, actor, p.tellActivation(ctx, "notice.model_activated", actor, before))
 }
 
 // Rollback makes the version serve that was active before the present one.
@@ -77,7 +77,7 @@ func (p *Platform) Rollback(ctx context.Context, actor string) (ml.Version, erro
 		if err := p.canServe(v); err != nil {
 			return err
 		}
-		return p.tellActivation(ctx, "Model rolled back", actor, before)(tx, v)
+		return p.tellActivation(ctx, "notice.rolled_back", actor, before)(tx, v)
 	})
 }
 
@@ -91,18 +91,16 @@ func (p *Platform) canServe(v ml.Version) error {
 // tellActivation returns what owes people the message, to be called in the activating transaction.
 func (p *Platform) tellActivation(ctx context.Context, title, actor string, before ml.Version) func(*sql.Tx, ml.Version) error {
 	return func(tx *sql.Tx, v ml.Version) error {
-		text := fmt.Sprintf("Version %s serves now, by the hand of %s.", v.Name, actor)
-		if change := SchemaChange(before, v); change != "" {
-			text += " It is another classifier: " + change + "."
-		}
+		says := []ml.Remark{{Code: title}, {Code: "serving.by_hand", Values: map[string]any{"version": v.Name, "actor": actor}}}
+		says = append(says, SchemaChange(before, v)...)
 		if err := p.trackActivation(ctx, tx); err != nil {
 			return err
 		}
 		return p.Queue.EnqueueNotifyTx(ctx, tx, ml.Event{
 			Topic: ml.EventModel, State: v.Name, Severity: ml.SeverityInfo,
-			Title: title, Text: text,
-			Fields: []ml.EventField{{Name: "Accuracy", Value: fmt.Sprintf("%.4f", v.Accuracy)}},
-			At:     time.Now().UTC(),
+			Says:    says,
+			Figures: []ml.Remark{{Code: "figure.accuracy", Values: map[string]any{"value": v.Accuracy}}},
+			At:      time.Now().UTC(),
 		})
 	}
 }
@@ -117,23 +115,25 @@ func (p *Platform) active(ctx context.Context) (ml.Version, error) {
 }
 
 // SchemaChange says what clients must send now, and what they get, if the version after answers another
-// question than the one before; empty if it does not.
-func SchemaChange(before, after ml.Version) string {
+// question than the one before; nothing if it does not.
+func SchemaChange(before, after ml.Version) []ml.Remark {
 	if before.Name == "" || before.Schema.Equal(after.Schema) {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("it takes %s; the one before took %s", question(after.Schema), question(before.Schema))
+	return []ml.Remark{{Code: "serving.another"}, {Code: "serving.takes", Values: question(after.Schema)}, {Code: "serving.took", Values: question(before.Schema)}}
 }
 
-// question is what a classifier takes and what it answers, in words.
-func question(s ml.Schema) string {
+// question is what a classifier takes and what it answers.
+func question(s ml.Schema) map[string]any {
 	const most = 10
 	names, more := s.Features, ""
 	if len(names) > most {
 		names, more = names[:most], ", ..."
 	}
-	return fmt.Sprintf("%d features (%s%s) for %s: %s or %s", len(s.Features), strings.Join(names, ", "), more,
-		s.Target, s.Classes[0], s.Classes[1])
+	return map[string]any{
+		"count": len(s.Features), "features": strings.Join(names, ", ") + more,
+		"target": s.Target, "first": s.Classes[0], "second": s.Classes[1],
+	}
 }
 
 // Backup copies the database, the model versions and the datasets into a new folder and returns its

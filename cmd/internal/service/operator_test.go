@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/wording"
 )
 
 func TestSchemaChange(t *testing.T) {
@@ -23,10 +24,11 @@ func TestSchemaChange(t *testing.T) {
 	}{
 		{drawn, drawn, ""},
 		{ml.Version{}, wide, ""}, // nothing served before
-		{drawn, wide, "it takes 11 features (a, b, c, d, e, f, g, h, i, j, ...) for kind: rose or tulip; " +
+		{drawn, wide, "it is another classifier; it takes 11 features (a, b, c, d, e, f, g, h, i, j, ...) for kind: rose or tulip; " +
 			"the one before took 2 features (feature1, feature2) for target: 0 or 1"},
 	} {
-		if got := SchemaChange(tt.before, tt.after); got != tt.want {
+		got, _ := wording.Joined(wording.In("en"), SchemaChange(tt.before, tt.after))
+		if got != tt.want {
 			t.Errorf("from %s to %s: %q, want %q", tt.before.Name, tt.after.Name, got, tt.want)
 		}
 	}

@@ -136,7 +136,7 @@ func (t *trackers) toldOnce(ctx context.Context, v ml.Version) (ml.TrackedRun, e
 		Started: record.CreatedAt.Add(-record.Duration), Ended: record.CreatedAt, Version: &v,
 		Result: &ml.RetrainResult{
 			Verdict: record.Verdict, Candidate: v.Name, CandidateAccuracy: record.AccuracyAfter, ChampionAccuracy: record.AccuracyBefore,
-			TrainingSamples: record.TrainingSamples, HoldoutSamples: a.HoldoutSamples, Details: record.Details,
+			TrainingSamples: record.TrainingSamples, HoldoutSamples: a.HoldoutSamples, Details: record.Details, Reasons: record.Reasons,
 			DurationSeconds: record.Duration.Seconds(), DatasetIDs: v.DatasetIDs,
 		},
 	}, nil

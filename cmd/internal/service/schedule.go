@@ -2,15 +2,15 @@ package service
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
+	"iacontinu/internal/api"
 	"iacontinu/internal/presence"
 )
 
 // schedule is what the process of the checks leaves for /health: how often it checks, since when, and who
-// says when, if it isn't as it should be.
+// says when, by a code of package wording, if it isn't as it should be.
 type schedule struct {
 	Every time.Duration `json:"every"`
 	Since time.Time     `json:"since"`
@@ -52,14 +52,14 @@ func (p *Platform) schedule() (s schedule) {
 	return s
 }
 
-// overdue says since when a check is missing, empty while none is: three that were due may be under way or
+// overdue says since when a check is missing, nil while none is: three that were due may be under way or
 // have been passed over.
-func (s schedule) overdue(last time.Time) string {
+func (s schedule) overdue(last time.Time) []api.Remark {
 	if last.Before(s.Since) {
 		last = s.Since
 	}
 	if missing := time.Since(last); s.Every > 0 && missing > 3*s.Every {
-		return fmt.Sprintf("no check for %s, though one is due every %s", missing.Round(time.Second), s.Every)
+		return []api.Remark{{Code: "part.checks_overdue", Values: map[string]any{"missing": missing.Seconds(), "every": s.Every.Seconds()}}}
 	}
-	return ""
+	return nil
 }

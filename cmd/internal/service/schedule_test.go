@@ -35,9 +35,9 @@ func TestHealthTellsOfMissingChecks(t *testing.T) {
 	}
 	checked(20 * time.Second)
 	is(stateOK, "last check 2")
-	says("without Prefect")
+	says("part.without_prefect")
 	is(stateOK, "last check 2", "; without Prefect")
-	if err := p.member.Note(`{"every":5000000000,"since":"2026-01-01T00:00:00Z","says":"paused in Prefect"}`); err != nil {
+	if err := p.member.Note(`{"every":5000000000,"since":"2026-01-01T00:00:00Z","says":"part.prefect_paused"}`); err != nil {
 		t.Fatal(err)
 	}
 	is(stateWarning, "no check for 2", "due every 5s", "; paused in Prefect")

@@ -124,10 +124,10 @@ func (p *Platform) services(model serving, around Around, self func() string) fu
 		checks, now := parts(ctx), time.Now().UTC()
 		out := []api.Service{states["api"]}
 		for _, name := range []string{"worker", "flow", "database"} {
-			own := api.Service{Name: name, Status: checks[name].Status, Detail: checks[name].Detail, At: &now}
+			own := api.Service{Name: name, Status: checks[name].Status, Detail: checks[name].Detail, Remarks: checks[name].Remarks, At: &now}
 			state := states[name]
 			if own.LatencyMS = state.LatencyMS; state.Status == stateDown {
-				own.Status, own.Detail = state.Status, state.Detail
+				own.Status, own.Detail, own.Remarks = state.Status, state.Detail, state.Remarks
 			}
 			out = append(out, own)
 		}
@@ -147,7 +147,8 @@ func stateOf(s reach.State) api.Service {
 	ms, at := float64(s.Latency)/float64(time.Millisecond), s.At.UTC()
 	out := api.Service{Name: s.Name, Status: stateOK, LatencyMS: &ms, At: &at}
 	if s.Problem != "" {
-		out.Status, out.Detail, out.LatencyMS = stateDown, s.Problem, nil
+		problem := said(stateDown, api.Remark{Code: s.Problem, Values: map[string]any{"status": s.Answer, "patience": reach.Patience.Seconds()}})
+		out.Status, out.Detail, out.Remarks, out.LatencyMS = problem.Status, problem.Detail, problem.Remarks, nil
 	}
 	return out
 }

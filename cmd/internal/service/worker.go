@@ -80,6 +80,7 @@ func newNotifier(p *Platform, c WorkerSettings) (*notify.Notifier, error) {
 	o := notify.Options{
 		States:     p.Store,
 		Cooldown:   cooldown(c.NotifyCooldown),
+		Language:   c.NotifyLanguage,
 		Logger:     p.Log,
 		Registerer: p.Registry,
 	}
