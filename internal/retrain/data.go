@@ -37,6 +37,11 @@ func (j *job) gather(ctx context.Context) error {
 func (j *job) choose(ctx context.Context) (sets []ml.Dataset, window int, err error) {
 	if j.args.DatasetID != 0 {
 		ds, err := j.options.Catalogue.Dataset(ctx, j.args.DatasetID)
+		if ml.CodeOf(err) == ml.CodeNotFound {
+			gone := refused(ml.CodeNotFound, "error.dataset_gone", map[string]any{"dataset": j.args.DatasetID})
+			gone.Err = err
+			return nil, 0, gone
+		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("read dataset %d: %w", j.args.DatasetID, err)
 		}

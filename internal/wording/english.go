@@ -100,6 +100,7 @@ func english() map[string]string {
 		"error.internal":       "an internal error; the worker's log has it",
 		"error.told":           "{error}",
 		"error.given_up":       "given up: the worker died {times} times while running this job",
+		"error.dataset_gone":   "there is no dataset {dataset:id}",
 		"error.disk_full":      "the disk is full",
 		"error.locked":         "the database is locked by another process",
 		"error.no_dataset":     "there is no dataset with the features of the version that serves ({features}): import one of the same columns, or name the dataset to train on",

@@ -98,6 +98,7 @@ func french() map[string]string {
 		"error.internal":       "une erreur interne, décrite dans le journal du worker",
 		"error.told":           "{error}",
 		"error.given_up":       "abandon : le worker s’est arrêté {times} fois pendant cette tâche",
+		"error.dataset_gone":   "le jeu {dataset:id} n’existe pas",
 		"error.disk_full":      "le disque est plein",
 		"error.locked":         "la base de données est occupée par un autre programme",
 		"error.no_dataset":     "aucun jeu de données n’a les variables de la version en service ({features}) : importez-en un avec les mêmes colonnes, ou nommez celui dont il faut apprendre",
