@@ -2,6 +2,7 @@ package webui
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,7 +28,18 @@ type adminData struct {
 // logRow is an entry of the audit log with who did it.
 type logRow struct {
 	api.LogEntry
-	Who string
+	Who  string
+	Says []api.Remark
+}
+
+// saysOf is what an entry says: its event, of its details and who it was.
+func saysOf(e api.LogEntry, who string) []api.Remark {
+	values := map[string]any{}
+	_ = json.Unmarshal(e.Details, &values) // of another program: then its message is shown
+	if who != "" {
+		values["who"] = who
+	}
+	return []api.Remark{{Code: "log." + e.EventType, Values: values}}
 }
 
 // logFilter is what the form above the audit log chooses, as typed.
@@ -75,6 +87,7 @@ func loadAdmin(ctx context.Context, v *visit) (any, error) {
 		if entry.UserID != nil {
 			row.Who = names[*entry.UserID]
 		}
+		row.Says = saysOf(entry, row.Who)
 		d.Logs = append(d.Logs, row)
 	}
 	d.Total, d.Settings = logs.Total, settings.Settings

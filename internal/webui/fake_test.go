@@ -199,7 +199,7 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		answers[api.PathSettings] = api.SettingList{Settings: []api.Setting{{Name: "JWT_SECRET_KEY", Value: "(set)"}}}
 		answers[api.PathBackups] = api.BackupList{Kept: 5, Backups: []api.Backup{{Name: "20261125", CreatedAt: now, SizeBytes: 2_500_000}}}
 		who := int64(2)
-		answers[api.PathSystemLogs] = api.SystemLogs{Total: 1, Logs: []api.LogEntry{{Level: "WARNING", Component: "auth", EventType: "login", Message: "wrong <i>", UserID: &who, CreatedAt: now}}}
+		answers[api.PathSystemLogs] = api.SystemLogs{Total: 1, Logs: []api.LogEntry{{Level: "WARNING", Component: "auth", EventType: "odd", Message: "wrong <i>", UserID: &who, CreatedAt: now}}}
 		if r.URL.Path == api.PathSystemLogs {
 			f.asked = append(f.asked, "logs "+r.URL.Query().Encode())
 		}

@@ -13,6 +13,8 @@ import (
 	xlanguage "golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/number"
+
+	"iacontinu/internal/wording"
 )
 
 //go:embed lang/*.json
@@ -27,12 +29,13 @@ type language struct {
 	tag     xlanguage.Tag
 	words   map[string]string
 	printer *message.Printer
+	wording *wording.Language // what the platform says of itself
 }
 
 func loadLanguages() (map[string]*language, error) {
 	out := map[string]*language{}
 	for _, tag := range tags {
-		l := &language{Code: tag.String(), tag: tag, printer: message.NewPrinter(tag)}
+		l := &language{Code: tag.String(), tag: tag, printer: message.NewPrinter(tag), wording: wording.In(tag.String())}
 		text, err := catalogues.ReadFile("lang/" + l.Code + ".json")
 		if err != nil {
 			return nil, fmt.Errorf("webui: %w", err)

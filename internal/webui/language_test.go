@@ -42,6 +42,16 @@ func TestCataloguesMatch(t *testing.T) {
 	}
 }
 
+// French sets a space that does not break before a colon and its like.
+func TestFrenchIsSetWell(t *testing.T) {
+	t.Parallel()
+	for key, text := range words(t)["fr"].words {
+		if at := regexp.MustCompile(`[^\x{a0}][:;?!»]( |$)|« `).FindString(text); at != "" && text != ":" {
+			t.Errorf("%s: %q in %q", key, at, text)
+		}
+	}
+}
+
 // Every key that pages and code use is there, and none is there for nothing.
 func TestUsedKeysExist(t *testing.T) {
 	t.Parallel()

@@ -155,7 +155,7 @@ func TestReadRows(t *testing.T) {
 		"a,c\n1,2":                      "no column b",
 		"1,2\n3":                        "Line 2 needs 2 numbers and has 1",
 		"1,2\n3,x":                      "Line 2: b is not a number",
-		`"1,2`:                          "can’t be read",
+		`"1,2`:                          "Line 1: a quote",
 		strings.Repeat("1,2\n", 10_001): "At most 10,000 rows",
 	} {
 		rows, err := l.readRows(text, features)

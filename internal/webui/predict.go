@@ -252,7 +252,7 @@ func (l *language) readRows(text string, features []string) ([][]float64, error)
 			break
 		}
 		if err != nil {
-			return nil, unreadable(l.must("predict.bad_csv") + " " + err.Error())
+			return nil, l.quotes(err)
 		}
 		line, _ := reader.FieldPos(0)
 		if line == 1 && !numeric(record) {
@@ -304,6 +304,15 @@ func (l *language) columns(names, features []string) ([]int, error) {
 		order[i] = column
 	}
 	return order, nil
+}
+
+// quotes says where quotes are in the wrong place, which is all that keeps rows from being told apart.
+func (l *language) quotes(err error) error {
+	var wrong *csv.ParseError
+	if !errors.As(err, &wrong) {
+		return err
+	}
+	return unreadable(l.must("predict.bad_csv", wrong.Line))
 }
 
 // writeAnswers gives the rows with their answers as a file.

@@ -15,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"iacontinu/internal/api"
+	"iacontinu/internal/wording"
 )
 
 //go:embed pages/*.html
@@ -84,7 +87,27 @@ func (l *language) functions() template.FuncMap {
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },
 		"due":  func(t any) template.HTML { return l.timeElement(t, ` data-due`) },
 		"name": func(kind, code string) string { return l.or(kind+"."+code, code) },
+		"said": func(remarks []api.Remark, text string) template.HTML {
+			words, ok := wording.Text(l.wording, remarks)
+			return inWords(words, ok, text)
+		},
+		"part": func(remarks []api.Remark, text string) template.HTML {
+			words, ok := wording.Joined(l.wording, remarks)
+			return inWords(words, ok, text)
+		},
 	}
+}
+
+// inWords is what remarks say, or the API's English text where they can't be put into words, as of an older or
+// a newer API.
+func inWords(words string, ok bool, text string) template.HTML {
+	switch {
+	case ok:
+		return template.HTML(template.HTMLEscapeString(words))
+	case text == "":
+		return ""
+	}
+	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
 }
 
 // float is a number that a template has, which may be one that could be missing.
