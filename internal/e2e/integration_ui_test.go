@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -88,6 +89,9 @@ func TestPages(t *testing.T) {
 	s.drifts()
 	s.watches()
 	s.looks("admin", "/", "/predict", "/data", "/drift", "/models", "/monitoring", "/admin")
+	s.keys()
+	s.asks()
+	s.french("/", "/predict", "/data?id=1", "/drift", "/models", "/monitoring", "/admin")
 	s.rules()
 	s.viewer()
 }
@@ -267,15 +271,24 @@ func (s *site) looks(prefix string, paths ...string) {
 	s.t.Helper()
 	for _, path := range paths {
 		for _, theme := range []string{"light", "dark"} {
-			for _, width := range []int64{1440, 390} {
-				name := fmt.Sprintf("%s-%s-%s-%d", prefix, strings.Trim(strings.ReplaceAll("/overview"+path, "/overview/", ""), "/"), theme, width)
-				if path == "/" {
-					name = fmt.Sprintf("%s-overview-%s-%d", prefix, theme, width)
-				}
-				s.picture(path, theme, width, name)
-			}
+			s.pictures(prefix, path, theme)
 		}
 	}
+	s.reset()
+}
+
+// pictures are one page's for a desk and for a phone.
+func (s *site) pictures(prefix, path, theme string) {
+	s.t.Helper()
+	page, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "?")
+	for _, width := range []int64{1440, 390} {
+		s.picture(path, theme, width, fmt.Sprintf("%s-%s-%s-%d", prefix, cmp.Or(page, "overview"), theme, width))
+	}
+}
+
+// reset takes the browser out of a phone's size.
+func (s *site) reset() {
+	s.t.Helper()
 	if _, err := do(s.browser, chromedp.EmulateReset()); err != nil {
 		s.t.Error(err)
 	}

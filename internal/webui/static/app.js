@@ -33,7 +33,7 @@ const waiting = new Map();
 
 function busy(element) {
   const active = document.activeElement;
-  return element.contains(active) && active.matches('input, textarea, select') || element.querySelector(':popover-open') !== null;
+  return element.contains(active) && active.matches('input, textarea, select') || document.querySelector(':popover-open') !== null;
 }
 
 function put(id) {
@@ -54,7 +54,9 @@ function put(id) {
   if (focused >= 0) fresh.querySelectorAll('a, button, summary, [tabindex]')[focused]?.focus({preventScroll: true});
   tellTimes(fresh);
 }
-document.addEventListener('focusout', () => setTimeout(() => waiting.forEach((_, id) => put(id))));
+const putAll = () => setTimeout(() => waiting.forEach((_, id) => put(id)));
+document.addEventListener('focusout', putAll);
+document.addEventListener('toggle', putAll, true); // a question was answered: its button stayed while it was open
 
 // A browser has few connections to one server: a page that nobody sees gives its own back.
 let stream = null;
