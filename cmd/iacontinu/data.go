@@ -174,25 +174,3 @@ func restore(c *call, args []string) error {
 	fmt.Fprintf(c.out, "start it: %s; the keys are no part of a backup: without JWT_SECRET_KEY as it was, all log in anew\n", c.next("up"))
 	return nil
 }
-
-// migrate brings the database to this version's schema, which opening it does.
-func migrate(c *call, args []string) error {
-	if _, err := c.parse(args, 0, 0); err != nil {
-		return err
-	}
-	return c.onFolder(func(p *service.Platform) error {
-		switch m := p.Store.Migration(); {
-		case m.From == m.To:
-			fmt.Fprintf(c.out, "%s: nothing to do, the schema is at version %d\n", c.folder.Database, m.To)
-		case m.Legacy != nil:
-			fmt.Fprintf(c.out, "%s: a file of the earlier system, now at version %d of the schema\n", c.folder.Database, m.To)
-			fmt.Fprintf(c.out, "  taken over: %d users, %d datasets of %d rows, %d predictions, %d trainings, %d checks\n", m.Legacy["users"],
-				m.Legacy["datasets"], m.Legacy["dataset_samples"], m.Legacy["prediction_logs"], m.Legacy["model_training_logs"], m.Legacy["drift_detections"])
-		case m.From == 0:
-			fmt.Fprintf(c.out, "%s: at version %d of the schema\n", c.folder.Database, m.To)
-		default:
-			fmt.Fprintf(c.out, "%s: from version %d of the schema to version %d\n", c.folder.Database, m.From, m.To)
-		}
-		return nil
-	})
-}

@@ -38,7 +38,9 @@ func (c command) synopsis() string { return strings.TrimSpace("iacontinu " + c.n
 func commands() []command {
 	folder, client := &service.Folder{}, &service.ClientConfig{}
 	return []command{
-		{"migrate", "", "bring the database to this version's schema", migrate, folder},
+		{"migrate up", "", "bring the database to this release's schema, as every start does", migrateUp, folder},
+		{"migrate down", "[--to VERSION]", "take the schema's last step back, with what lies in its columns; the platform must be stopped", migrateDown, folder},
+		{"migrate status", "", "list the schema's steps, and when the database took each", migrateStatus, folder},
 		{"user list", "", "list the accounts", userList, folder},
 		{"user add", "NAME [--role user|admin] [--email E]", "make an account; the password is read from standard input", userAdd, folder},
 		{"user passwd", "NAME", "set a password, read from standard input; the user's tokens become invalid", userPasswd, folder},
@@ -218,14 +220,22 @@ func (c *call) parse(args []string, least, most int) ([]string, error) {
 	return positional, nil
 }
 
-// onExisting is onFolder for commands about what is there already: they make no new folder where one
-// was called in the wrong place.
+// onExisting is onFolder for commands about what is there already.
 func (c *call) onExisting(work func(p *service.Platform) error) error {
+	if err := c.hasDatabase(); err != nil {
+		return err
+	}
+	return c.onFolder(work)
+}
+
+// hasDatabase refuses a place without a database, so that no new folder is made where a command was called in
+// the wrong one.
+func (c *call) hasDatabase() error {
 	path := string(c.folder.Database)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no database %s: call this in the platform's folder, or set DATABASE_URL", path)
 	}
-	return c.onFolder(work)
+	return nil
 }
 
 // onFolder opens the shared folder for a command, making what is missing, and closes it. Only

@@ -58,9 +58,12 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}{
 		{"model", 2, `there is no command "model", but: model list, model activate, model rollback; see iacontinu --help`},
 		{"model lst 5", 2, `there is no command "model lst", but: model list, model activate, model rollback; see iacontinu --help`},
-		{"predct 1 2", 2, `there is no command "predct", but: up, migrate, user list, user add, user passwd, import, `},
+		{"predct 1 2", 2, `there is no command "predct", but: up, migrate up, migrate down, migrate status, user list, user add, user passwd, import, `},
 		{"help predct", 2, `there is no command "predct", but: up, `},
 		{"--foo", 2, `there is no command "--foo", but: up, `},
+		{"migrate", 2, `there is no command "migrate", but: migrate up, migrate down, migrate status; see`},
+		{"migrate down", 1, "call this in the platform's folder, or set DATABASE_URL"},
+		{"migrate status", 1, "call this in the platform's folder, or set DATABASE_URL"},
 		{"job", 2, "an argument is missing\nUsage: iacontinu job NUMBER; more: iacontinu job --help\n"},
 		{"model list x", 2, "unexpected argument \"x\"\nUsage: iacontinu model list [--limit N]; more: "},
 		{"predict", 2, "no values given\nUsage: iacontinu predict VALUE... | NAME=VALUE...; more: "},

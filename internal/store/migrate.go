@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -37,11 +38,9 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := switchToWAL(ctx, s.writer, s.opt.BusyTimeout); err != nil {
 		return err
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.writer, migrations.Files(),
-		goose.WithDisableGlobalRegistry(true),
-		goose.WithSlog(slog.New(slog.DiscardHandler)))
+	p, err := provider(s.writer)
 	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
+		return err
 	}
 	m := &s.migration
 	if m.From, err = p.GetDBVersion(ctx); err != nil {
@@ -65,6 +64,17 @@ func (s *Store) migrate(ctx context.Context) error {
 		s.logLegacy(ctx, m.Legacy)
 	}
 	return nil
+}
+
+// provider knows the steps of this release.
+func provider(db *sql.DB) (*goose.Provider, error) {
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, migrations.Files(),
+		goose.WithDisableGlobalRegistry(true),
+		goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	return p, nil
 }
 
 // legacyTables are those of the earlier system.
