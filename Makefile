@@ -78,7 +78,7 @@ monitoring: ## tests against real Prometheus, Alertmanager and Uptime Kuma; need
 	@deploy/servers/monitoring build/monitoring
 
 .PHONY: check
-check: format vet lint shape rules benchmarks modules ## format, vet, linters, architecture, schema, alert rules, benchmarks, modules
+check: format vet lint shape kubernetes rules benchmarks modules ## format, vet, linters, architecture, schema, Kubernetes, alert rules, benchmarks, modules
 
 .PHONY: format
 format: $(GOLANGCI) ## is every file formatted (gofumpt)? make fmt does it
@@ -100,6 +100,10 @@ lint: $(GOLANGCI) ## golangci-lint
 shape: ## import rule, schema, compose file and dashboards
 	$(GO) test ./internal/archtest ./migrations ./deploy/... ./grafana ./prometheus/...
 
+.PHONY: kubernetes
+kubernetes: ## the Kubernetes overlays, rendered and decoded by the types of its API
+	cd deploy/kubernetes && $(GO) vet -tags integration ./... && $(GO) test ./...
+
 .PHONY: rules
 rules: ## promtool and amtool, if they are installed, on the alert rules, their tests and the routes
 	@prometheus/check
@@ -112,6 +116,7 @@ benchmarks: ## does every Go benchmark still run? once each, nothing is measured
 modules: ## go.mod and go.sum are tidy and the modules are what they were
 	$(GO) mod tidy -diff
 	$(GO) mod verify
+	cd deploy/kubernetes && $(GO) mod tidy -diff && $(GO) mod verify
 
 # One file a version: another version is built when it is asked for, and only once.
 $(GOLANGCI):
