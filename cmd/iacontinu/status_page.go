@@ -67,8 +67,6 @@ func words(f api.Fact) string {
 		return "the data changed, and retraining on what there is does not help: import newer data"
 	case "health_check_failed":
 		return "the last check could not be done"
-	case "checks_overdue":
-		return "the check is overdue"
 	case "jobs_wait":
 		return fmt.Sprintf("jobs of the queue %v wait for over a minute: %v of them", f.Values["queue"], f.Values["waiting"])
 	}

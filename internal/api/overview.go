@@ -27,7 +27,7 @@ const (
 
 // Fact is something that a person should know, for whoever words it.
 type Fact struct {
-	Code   string         `json:"code" enum:"database_down,database_readonly,no_model,first_training,worker_absent,flow_absent,checks_overdue,health_check_failed,new_data_needed,retrain_failed,training_failed,drift,drawn_drift,accuracy_low,deliveries_wait,jobs_wait,well"`
+	Code   string         `json:"code" enum:"database_down,database_readonly,no_model,first_training,worker_absent,flow_absent,checks_paused,checks_overdue,health_check_failed,new_data_needed,retrain_failed,training_failed,drift,drawn_drift,accuracy_low,deliveries_wait,jobs_wait,well"`
 	Level  string         `json:"level" enum:"ok,watch,act"`
 	Values map[string]any `json:"values,omitempty" doc:"Figures and names for the sentence"`
 }

@@ -33,15 +33,16 @@ func facts(o api.Overview, newestFirst []ml.DriftReport, parts map[string]api.Ch
 	case o.Model.Accuracy < accuracyFloor:
 		add("accuracy_low", api.LevelWatch, map[string]any{"version": o.Model.Version, "accuracy": o.Model.Accuracy, "floor": accuracyFloor})
 	}
-	// A part may also warn of what it can't tell; one that is there then works.
-	if c := parts["worker"]; c.Status == api.CheckWarn {
+	if says(parts["worker"], "part.no_worker") {
 		add("worker_absent", api.LevelAct, nil)
 	}
-	switch c := parts["flow"]; {
-	case c.Status == api.CheckWarn:
+	switch flow := parts["flow"]; {
+	case says(flow, "part.no_flow"):
 		add("flow_absent", api.LevelAct, nil)
-	case overdue:
-		add("checks_overdue", api.LevelAct, map[string]any{"last_check": o.Checks[len(o.Checks)-1].At})
+	case says(flow, "part.prefect_paused"):
+		add("checks_paused", api.LevelWatch, nil)
+	case overdue || says(flow, "part.checks_overdue"):
+		add("checks_overdue", api.LevelAct, nil)
 	}
 	if len(newestFirst) > 0 {
 		out = append(out, factsOfCheck(newestFirst[0])...)
@@ -70,6 +71,11 @@ func trainingFailed(job int64, at time.Time) []api.Fact {
 		return nil
 	}
 	return []api.Fact{{Code: "training_failed", Level: api.LevelWatch, Values: map[string]any{"job": job, "at": stamp(at)}}}
+}
+
+// says reports whether a part remarks something.
+func says(part api.Check, code string) bool {
+	return slices.ContainsFunc(part.Remarks, func(r api.Remark) bool { return r.Code == code })
 }
 
 // trains reports whether a retraining runs or waits for its turn.

@@ -61,6 +61,15 @@ func TestOverviewTellsOfATrainingThatFailed(t *testing.T) {
 	}
 }
 
+// remarks are those of a part that warns.
+func remarks(part string, codes ...string) map[string]api.Check {
+	c := api.Check{Status: api.CheckWarn}
+	for _, code := range codes {
+		c.Remarks = append(c.Remarks, api.Remark{Code: code})
+	}
+	return map[string]api.Check{part: c}
+}
+
 func TestFacts(t *testing.T) {
 	t.Parallel()
 	well := api.Overview{Model: &api.OverviewModel{Version: "v1", Accuracy: 0.9}, Checks: []api.ShortCheck{{}}}
@@ -76,23 +85,26 @@ func TestFacts(t *testing.T) {
 		"the first one trains": {change: func(o *api.Overview) {
 			o.Model, o.Waiting.Jobs = nil, []api.QueueDepth{{Queue: "notify", Waiting: 1}, {Queue: "retrain", Running: 1}}
 		}, want: []string{"first_training"}},
-		"only messages wait": {change: func(o *api.Overview) { o.Model, o.Waiting.Jobs = nil, []api.QueueDepth{{Queue: "notify", Waiting: 1}} }, want: []string{"no_model"}},
-		"not accurate":       {change: func(o *api.Overview) { o.Model = &api.OverviewModel{Accuracy: 0.8} }, want: []string{"accuracy_low"}},
-		"drift dealt with":   {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrained}, want: []string{"well"}},
-		"drift":              {check: &ml.DriftReport{Drift: true, Action: ml.ActionCooldown, Method: "statistical"}, want: []string{"drift"}},
-		"a draw":             {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainRejected, Method: "random"}, want: []string{"drawn_drift"}},
-		"data needed":        {check: &ml.DriftReport{Drift: true, Action: ml.ActionNewDataNeeded}, want: []string{"new_data_needed"}},
-		"the API was away":   {check: &ml.DriftReport{Action: ml.ActionHealthCheckFailed}, want: []string{"health_check_failed"}},
-		"retraining failed":  {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainFailed}, want: []string{"retrain_failed"}},
-		"nobody checks":      {parts: map[string]api.Check{"flow": {Status: api.CheckWarn}}, overdue: true, want: []string{"flow_absent"}},
-		"checks hang":        {overdue: true, want: []string{"checks_overdue"}},
-		"a full disk":        {parts: map[string]api.Check{"database": {Status: api.CheckWarn}}, want: []string{"database_readonly"}},
+		"only messages wait":      {change: func(o *api.Overview) { o.Model, o.Waiting.Jobs = nil, []api.QueueDepth{{Queue: "notify", Waiting: 1}} }, want: []string{"no_model"}},
+		"not accurate":            {change: func(o *api.Overview) { o.Model = &api.OverviewModel{Accuracy: 0.8} }, want: []string{"accuracy_low"}},
+		"drift dealt with":        {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrained}, want: []string{"well"}},
+		"drift":                   {check: &ml.DriftReport{Drift: true, Action: ml.ActionCooldown, Method: "statistical"}, want: []string{"drift"}},
+		"a draw":                  {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainRejected, Method: "random"}, want: []string{"drawn_drift"}},
+		"data needed":             {check: &ml.DriftReport{Drift: true, Action: ml.ActionNewDataNeeded}, want: []string{"new_data_needed"}},
+		"the API was away":        {check: &ml.DriftReport{Action: ml.ActionHealthCheckFailed}, want: []string{"health_check_failed"}},
+		"retraining failed":       {check: &ml.DriftReport{Drift: true, Action: ml.ActionRetrainFailed}, want: []string{"retrain_failed"}},
+		"nobody checks":           {parts: remarks("flow", "part.no_flow"), overdue: true, want: []string{"flow_absent"}},
+		"an operator paused them": {parts: remarks("flow", "part.checks_overdue", "part.prefect_paused"), overdue: true, want: []string{"checks_paused"}},
+		"none began yet":          {parts: remarks("flow", "part.checks_overdue"), want: []string{"checks_overdue"}},
+		"it can't be told":        {parts: remarks("flow", "part.unknown"), want: []string{"well"}},
+		"checks hang":             {overdue: true, want: []string{"checks_overdue"}},
+		"a full disk":             {parts: map[string]api.Check{"database": {Status: api.CheckWarn}}, want: []string{"database_readonly"}},
 		"MLflow is away": {change: func(o *api.Overview) {
 			o.Waiting.Deliveries = []api.DeliveryDepth{{Service: "mlflow", Waiting: 2, Failing: true}}
 		}, want: []string{"deliveries_wait"}},
 		"MLflow is told":     {change: func(o *api.Overview) { o.Waiting.Deliveries = []api.DeliveryDepth{{Service: "mlflow", Waiting: 2}} }, want: []string{"well"}},
 		"jobs pile up":       {change: func(o *api.Overview) { o.Waiting.Jobs = []api.QueueDepth{{Queue: "retrain", OldestSeconds: 90}} }, want: []string{"jobs_wait"}},
-		"the worst is first": {change: func(o *api.Overview) { o.Model = &api.OverviewModel{} }, parts: map[string]api.Check{"worker": {Status: api.CheckWarn}}, want: []string{"worker_absent", "accuracy_low"}},
+		"the worst is first": {change: func(o *api.Overview) { o.Model = &api.OverviewModel{} }, parts: remarks("worker", "part.no_worker"), want: []string{"worker_absent", "accuracy_low"}},
 	} {
 		o := well
 		if tt.change != nil {

@@ -30,6 +30,7 @@ type verdict struct {
 	Code string
 	Tone string // good, warn or bad
 	Link string // to where more is told
+	What string // which service or queue it is of
 }
 
 const (
@@ -61,7 +62,7 @@ func loadOverview(ctx context.Context, v *visit) (any, error) {
 	if n := len(d.Checks); n > 0 {
 		d.Last = &d.Checks[n-1]
 	}
-	all := judge(d.Overview)
+	all := v.judge(d.Overview)
 	d.Verdict, d.Also = all[0], all[1:]
 	d.Strip = v.checkStrip(d.Checks)
 	d.Events = eventsOf(happened.Events, drifts.Events)
@@ -78,7 +79,7 @@ func loadOverview(ctx context.Context, v *visit) (any, error) {
 func (d overviewData) Waits() bool { return len(d.Waiting.Jobs)+len(d.Waiting.Deliveries) > 0 }
 
 // judge says how the platform is, what is worst first.
-func judge(o api.Overview) []verdict {
+func (v *visit) judge(o api.Overview) []verdict {
 	tones := map[string]string{api.LevelOK: "good", api.LevelWatch: "warn", api.LevelAct: "bad"}
 	var out []verdict
 	for _, f := range o.Facts {
@@ -96,11 +97,16 @@ func judge(o api.Overview) []verdict {
 				code = "unmeasured"
 			}
 		}
-		v := verdict{Code: code, Tone: tones[f.Level]}
+		told := verdict{Code: code, Tone: tones[f.Level]}
 		if job, ok := f.Values["job"].(float64); ok {
-			v.Link = fmt.Sprintf("/models?job=%.0f", job)
+			told.Link = fmt.Sprintf("/models?job=%.0f", job)
 		}
-		out = append(out, v)
+		for _, of := range []string{"service", "queue"} {
+			if name, ok := f.Values[of].(string); ok {
+				told.What = v.or(of+"."+name, name)
+			}
+		}
+		out = append(out, told)
 	}
 	if len(out) == 0 { // the API says that there is always one
 		out = []verdict{{Code: "unchecked", Tone: "warn"}}

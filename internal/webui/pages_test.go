@@ -52,6 +52,7 @@ func TestOverviewTellsOfTheModel(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	t.Parallel()
+	v := &visit{language: words(t)["en"]}
 	ks := 0.1
 	well := []api.Fact{{Code: "well", Level: api.LevelOK}}
 	for want, o := range map[string]api.Overview{
@@ -64,10 +65,22 @@ func TestJudge(t *testing.T) {
 		"no_model bad":         {Facts: []api.Fact{{Code: "no_model", Level: api.LevelAct}, {Code: "jobs_wait", Level: api.LevelWatch}}},
 		"unchecked warn":       {},
 	} {
-		if got := judge(o); got[0].Code+" "+got[0].Tone != want || len(got) != max(len(o.Facts), 1) {
+		if got := v.judge(o); got[0].Code+" "+got[0].Tone != want || len(got) != max(len(o.Facts), 1) {
 			t.Errorf("%+v is judged %v, want %s", o, got, want)
 		}
 	}
+}
+
+// The overview leads to why it is so, and says which service is meant.
+func TestOverviewSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	f.overview.Facts = []api.Fact{
+		{Code: "training_failed", Level: api.LevelWatch, Values: map[string]any{"job": 39}},
+		{Code: "deliveries_wait", Level: api.LevelWatch, Values: map[string]any{"service": "mlflow"}},
+		{Code: "checks_paused", Level: api.LevelWatch},
+	}
+	setup(t, f, "ann").get("/").wants(t, http.StatusOK, "The last training failed", `href="/models?job=39"`, `<span class="soft">MLflow</span>`, "its check is paused")
 }
 
 // What goes on is one event, and so is a version that is let in and serves.
