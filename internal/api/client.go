@@ -23,6 +23,8 @@ type Options struct {
 	// HTTPClient sends the requests; nil: one of its own without a timeout, the context has it.
 	HTTPClient *http.Client
 	UserAgent  string // "iacontinu"
+	// ForwardedFor is for whom the requests are made, as X-Forwarded-For has it; empty: for the client itself.
+	ForwardedFor string
 }
 
 // Client calls the API at one address. It is safe for concurrent use and never repeats a request.
@@ -31,6 +33,7 @@ type Client struct {
 	token func(context.Context) (string, error)
 	http  *http.Client
 	agent string
+	of    string
 }
 
 // maxAnswer bounds how much of an answer is read, in bytes.
@@ -47,6 +50,7 @@ func New(baseURL string, o Options) (*Client, error) {
 		token: o.Token,
 		http:  cmp.Or(o.HTTPClient, &http.Client{}),
 		agent: cmp.Or(o.UserAgent, "iacontinu"),
+		of:    o.ForwardedFor,
 	}, nil
 }
 
@@ -129,6 +133,9 @@ func (c *Client) request(ctx context.Context, k call) (*http.Request, error) {
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
+	if c.of != "" {
+		req.Header.Set("X-Forwarded-For", c.of)
+	}
 	req.Header.Set("User-Agent", c.agent)
 	if c.token == nil {
 		return req, nil

@@ -29,7 +29,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	routing.Reset()
 	routing.Routes = s.router
 	c := &requestContext{Context: r.Context(), routing: routing}
-	c.exchange = exchange{ResponseWriter: w, started: time.Now(), id: s.ids.of(r), remote: r.RemoteAddr}
+	c.exchange = exchange{ResponseWriter: w, started: time.Now(), id: s.ids.of(r), remote: s.clientOf(r)}
 	s.beginSpan(c, r)
 	w.Header()["X-Request-Id"] = []string{c.exchange.id}
 	r = r.WithContext(c)

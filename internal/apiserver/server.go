@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"sync"
 	"time"
@@ -70,6 +71,8 @@ type Options struct {
 	// UserLogins and AddressLogins bound the logins a minute of a client address, for one name and in all: 10
 	// and 30.
 	UserLogins, AddressLogins int
+	// TrustedProxies are networks of servers whose X-Forwarded-For names the client.
+	TrustedProxies []netip.Prefix
 	// UploadPatience is how long a client may keep the server waiting for more of a file, of which each 256 KiB give
 	// a sixth back: 60 s.
 	UploadPatience time.Duration

@@ -50,6 +50,7 @@ type fakeAPI struct {
 	job      api.Job
 	refuse   *api.Problem   // answers every change
 	asked    []string       // changes
+	askedFor string         // by the last request
 	traces   map[string]int // requests by the flags of their traceparent
 }
 
@@ -168,6 +169,7 @@ func (f *fakeAPI) set(change func()) {
 func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.askedFor = r.Header.Get("X-Forwarded-For")
 	parent := r.Header.Get("Traceparent")
 	f.traces[parent[max(0, len(parent)-2):]]++
 	if f.down {

@@ -88,7 +88,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	v.Data = &data
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
-	answer, err := s.client("").Login(ctx, data.Username, r.PostFormValue("password"))
+	answer, err := s.client(r, "").Login(ctx, data.Username, r.PostFormValue("password"))
 	if err == nil {
 		s.setSession(w, r, answer.AccessToken, answer.ExpiresIn)
 		http.Redirect(w, r, data.Back, http.StatusSeeOther)
@@ -107,7 +107,7 @@ func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
 	if token := tokenOf(r); token != "" {
-		if err := s.client(token).Logout(ctx); err != nil && api.AsProblem(err) == nil {
+		if err := s.client(r, token).Logout(ctx); err != nil && api.AsProblem(err) == nil {
 			s.log.WarnContext(ctx, "a session was ended here only", "error", err)
 		}
 	}

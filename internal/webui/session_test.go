@@ -32,6 +32,21 @@ func TestLogin(t *testing.T) {
 }
 
 // A token that the API no longer takes ends the session.
+// The API counts the tries of passwords by who makes them, and not by these pages.
+func TestTheAPIIsToldWhoAsks(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t)
+	v := setup(t, f, "")
+	r := v.request(http.MethodPost, "/login", url.Values{"username": {"ann"}, "password": {"secret"}})
+	r.Header.Set("X-Forwarded-For", "192.0.2.7")
+	v.send(r)
+	f.set(func() {
+		if f.askedFor != "192.0.2.7, 127.0.0.1" {
+			t.Errorf("the API was asked for %q", f.askedFor)
+		}
+	})
+}
+
 func TestSessionOfADeadToken(t *testing.T) {
 	t.Parallel()
 	f := newFakeAPI(t)

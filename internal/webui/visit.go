@@ -3,6 +3,7 @@ package webui
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,20 +82,29 @@ func (s *Server) newVisit(r *http.Request, name string) *visit {
 		language: s.renderer.languageOf(r), query: r.URL.Query(),
 		Theme: themeOf(r), Path: r.URL.RequestURI(), Page: name, Files: s.renderer.files,
 	}
-	v.client = s.client(tokenOf(r))
+	v.client = s.client(r, tokenOf(r))
 	return v
 }
 
 // client is the API as the holder of a token meets it.
-func (s *Server) client(token string) *api.Client {
+func (s *Server) client(r *http.Request, token string) *api.Client {
 	c, err := api.New(s.opt.APIURL, api.Options{
 		Token:      func(context.Context) (string, error) { return token, nil },
-		HTTPClient: s.calls, UserAgent: "iacontinu-ui",
+		HTTPClient: s.calls, UserAgent: "iacontinu-ui", ForwardedFor: forwardedFor(r),
 	})
 	if err != nil {
 		panic("webui: the API's address was checked by New: " + err.Error())
 	}
 	return c
+}
+
+// forwardedFor is who asks, after those for whom proxies before say that they ask.
+func forwardedFor(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return strings.Join(append(slices.Clone(r.Header.Values("X-Forwarded-For")), host), ", ")
 }
 
 // show answers GET of a page.

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -70,9 +71,10 @@ func (f Folder) Validate() error {
 
 // APISettings are the settings of the REST API.
 type APISettings struct {
-	Host      string `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
-	Port      Port   `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
-	DemoUsers bool   `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
+	Host      string   `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
+	Port      Port     `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
+	Proxies   Networks `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" help:"addresses or networks of servers, such as the web pages or a proxy, whose X-Forwarded-For names the client: its tries of passwords are counted, and it is logged; empty: none"`
+	DemoUsers bool     `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
 }
 
 // WorkerSettings are the settings of the jobs.
@@ -210,6 +212,39 @@ type AdminHost struct {
 type OptionalAdmin struct {
 	Port *Port `env:"ADMIN_PORT" help:"port of an admin listener beside the API, for profiles; 0 picks a free one, empty: none"`
 	AdminHost
+}
+
+// Networks are addresses and networks, written as 10.0.0.0/8,127.0.0.1.
+type Networks []netip.Prefix
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (n *Networks) UnmarshalText(text []byte) error {
+	*n = nil
+	for part := range strings.SplitSeq(string(text), ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(part)
+		if err != nil {
+			address, err := netip.ParseAddr(part)
+			if err != nil {
+				return fmt.Errorf("%q is no address or network such as 10.0.0.0/8", part)
+			}
+			network = netip.PrefixFrom(address, address.BitLen())
+		}
+		*n = append(*n, network.Masked())
+	}
+	return nil
+}
+
+// String implements fmt.Stringer.
+func (n Networks) String() string {
+	parts := make([]string, len(n))
+	for i, network := range n {
+		parts[i] = network.String()
+	}
+	return strings.Join(parts, ",")
 }
 
 // APIConfig is the configuration of cmd/api.

@@ -60,6 +60,9 @@ func TestProductionNeedsItsKey(t *testing.T) {
 		{[]string{"ENVIRONMENT=production", "JWT_SECRET_KEY=" + long}, ""},
 		{[]string{"ENVIRONMENT=production", "JWT_SECRET_KEY=" + long, "IACONTINU_DEMO_USERS=true"}, "IACONTINU_DEMO_USERS"},
 		{[]string{"ENVIRONMENT=prod"}, "ENVIRONMENT"},
+		{[]string{"TRUSTED_PROXIES=10.0.0.0/8, ::1"}, ""},
+		{[]string{"TRUSTED_PROXIES="}, ""},
+		{[]string{"TRUSTED_PROXIES=10.0.0.0/8,ui"}, `"ui" is no address or network`},
 		{nil, ""},
 	} {
 		var c UpConfig
