@@ -24,5 +24,6 @@ func up(args, environ []string, out, stderr io.Writer) int {
 				fmt.Fprintf(out, "iacontinu is up: %s (API: %s, documentation: %s/docs)\n", ui, api, api)
 			})
 		},
+		Healthcheck: func(ctx context.Context) error { return service.CheckUp(ctx, cfg) },
 	}.Main(args, environ, out, stderr)
 }

@@ -22,22 +22,24 @@ type creator interface {
 // AdminPasswordFile is the name of the file in the data folder with the first admin's password.
 const AdminPasswordFile = "admin-password"
 
-// InitialAdmin makes the user admin if there is no active administrator yet. The random password
-// lies in the file admin-password in dir, readable by its owner only; created reports whether this
-// call made the user. Processes that start at the same moment make one user with the password that
-// is in the file.
-func InitialAdmin(ctx context.Context, store accounts, dir string) (path string, created bool, err error) {
+// InitialAdmin makes the user admin if there is no active administrator yet, with the password, or if that is
+// empty with a random one, which lies in the file admin-password in dir, readable by its owner only; path is that
+// file. created reports whether this call made the user. Processes that start at the same moment make one user
+// with the password that is in the file.
+func InitialAdmin(ctx context.Context, store accounts, dir, password string) (path string, created bool, err error) {
 	has, err := hasAdmin(ctx, store)
 	if err != nil || has {
 		return "", false, err
 	}
-	path = filepath.Join(dir, AdminPasswordFile)
-	password, err := loadOrCreate(path, 12)
-	if err != nil {
-		return "", false, err
-	}
-	if err := CheckPassword(password, path); err != nil {
-		return "", false, err
+	if password == "" {
+		path = filepath.Join(dir, AdminPasswordFile)
+		password, err = loadOrCreate(path, 12)
+		if err != nil {
+			return "", false, err
+		}
+		if err := CheckPassword(password, path); err != nil {
+			return "", false, err
+		}
 	}
 	_, err = createUser(ctx, store, newHasher(1), ml.User{Username: "admin", Email: "admin@localhost", Role: ml.RoleAdmin}, password)
 	if ml.CodeOf(err) != ml.CodeConflict {

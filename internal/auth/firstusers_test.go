@@ -17,7 +17,7 @@ func TestInitialAdmin(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 3 { // three processes at the same moment
 		all.Go(func() {
-			_, created, err := InitialAdmin(t.Context(), b.store, dir)
+			_, created, err := InitialAdmin(t.Context(), b.store, dir, "")
 			if err != nil {
 				t.Error(err)
 			}
@@ -45,16 +45,30 @@ func TestInitialAdmin(t *testing.T) {
 	if who, _ := b.Verify(t.Context(), token); who.Role != ml.RoleAdmin {
 		t.Errorf("role %s, want admin", who.Role)
 	}
-	if _, created, err := InitialAdmin(t.Context(), b.store, dir); created || err != nil {
+	if _, created, err := InitialAdmin(t.Context(), b.store, dir, ""); created || err != nil {
 		t.Errorf("the second start: %v, %v", created, err)
 	}
+}
+
+func TestInitialAdminHasThePasswordGiven(t *testing.T) {
+	t.Parallel()
+	b, dir := setup(t), t.TempDir()
+	path, created, err := InitialAdmin(t.Context(), b.store, dir, "given by a file")
+	if path != "" || !created || err != nil {
+		t.Fatalf("InitialAdmin = %q, %v, %v", path, created, err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 0 {
+		t.Error("the password was written")
+	}
+	b.hasher.argon2 = deriveArgon2
+	b.login(t, "admin", "given by a file")
 }
 
 func TestInitialAdminLeavesAnExistingOne(t *testing.T) {
 	t.Parallel()
 	b, dir := setup(t), t.TempDir()
 	b.store.users = []ml.Credentials{{User: ml.User{ID: 1, Username: "root", Role: ml.RoleAdmin, Active: true}}}
-	path, created, err := InitialAdmin(t.Context(), b.store, dir)
+	path, created, err := InitialAdmin(t.Context(), b.store, dir, "")
 	if path != "" || created || err != nil {
 		t.Errorf("InitialAdmin = %q, %v, %v", path, created, err)
 	}
@@ -67,7 +81,7 @@ func TestInitialAdminWhereTheNameIsTaken(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	b.store.users = []ml.Credentials{{User: ml.User{ID: 1, Username: "admin", Role: ml.RoleUser, Active: true}}}
-	if _, _, err := InitialAdmin(t.Context(), b.store, t.TempDir()); err == nil || !strings.Contains(err.Error(), "user add") {
+	if _, _, err := InitialAdmin(t.Context(), b.store, t.TempDir(), ""); err == nil || !strings.Contains(err.Error(), "user add") {
 		t.Errorf("InitialAdmin = %v, want an error that says what to do", err)
 	}
 }

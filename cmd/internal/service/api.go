@@ -33,7 +33,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*AP
 	if err != nil {
 		return nil, err
 	}
-	if err := p.firstUsers(ctx, c.DemoUsers); err != nil {
+	if err := p.firstUsers(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := p.guardPublicPasswords(ctx, c.Host); err != nil {
@@ -131,9 +131,9 @@ func (p *Platform) guardPublicPasswords(ctx context.Context, host string) error 
 }
 
 // firstUsers makes the first accounts of an empty folder: the two of the demonstration with their
-// public passwords, or one administrator with a random password that lies in a file.
-func (p *Platform) firstUsers(ctx context.Context, demo bool) error {
-	if demo {
+// public passwords, or one administrator with the password given, or a random one that lies in a file.
+func (p *Platform) firstUsers(ctx context.Context, c APISettings) error {
+	if c.DemoUsers {
 		made, err := auth.DemoUsers(ctx, p.Store)
 		if err != nil {
 			return fmt.Errorf("make the demo users: %w", err)
@@ -145,11 +145,15 @@ func (p *Platform) firstUsers(ctx context.Context, demo bool) error {
 		}
 		return nil
 	}
-	path, created, err := auth.InitialAdmin(ctx, p.Store, p.Folder.DataDir())
+	path, created, err := auth.InitialAdmin(ctx, p.Store, p.Folder.DataDir(), c.AdminPassword)
 	if err != nil {
 		return errors.Join(errors.New("make the first administrator"), err)
 	}
-	if created {
+	switch {
+	case !created:
+	case path == "":
+		p.Log.InfoContext(ctx, "first administrator made: `admin` has the password of IACONTINU_ADMIN_PASSWORD")
+	default:
 		p.Log.InfoContext(ctx, "first administrator made: the password of `admin` lies in a file", "file", path)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/auth"
@@ -71,10 +72,11 @@ func (f Folder) Validate() error {
 
 // APISettings are the settings of the REST API.
 type APISettings struct {
-	Host      string   `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
-	Port      Port     `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
-	Proxies   Networks `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" help:"addresses or networks of servers, such as the web pages or a proxy, whose X-Forwarded-For names the client: its tries of passwords are counted, and it is logged; empty: none"`
-	DemoUsers bool     `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
+	Host          string   `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
+	Port          Port     `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
+	Proxies       Networks `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" help:"addresses or networks of servers, such as the web pages or a proxy, whose X-Forwarded-For names the client: its tries of passwords are counted, and it is logged; empty: none"`
+	DemoUsers     bool     `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
+	AdminPassword string   `env:"IACONTINU_ADMIN_PASSWORD" secret:"true" help:"password of the first administrator, admin, who is made when there is none; empty: a random one, in the file admin-password of the data folder"`
 }
 
 // WorkerSettings are the settings of the jobs.
@@ -265,6 +267,9 @@ func (c APIConfig) Validate() error {
 func (a APISettings) check(f Folder) error {
 	if a.DemoUsers && f.Production() {
 		return fmt.Errorf("IACONTINU_DEMO_USERS: not in %s, the passwords are public", f.Environment)
+	}
+	if n := utf8.RuneCountInString(a.AdminPassword); n > 0 && (n < auth.MinPassword || n > auth.MaxPassword) {
+		return fmt.Errorf("IACONTINU_ADMIN_PASSWORD: has %d characters, needs %d to %d", n, auth.MinPassword, auth.MaxPassword)
 	}
 	return nil
 }

@@ -199,6 +199,13 @@ func CheckAPI(ctx context.Context, c APIConfig) error {
 	return ask(ctx, "http://"+hostPort(reachable(c.Host), c.Port)+"/health")
 }
 
+// CheckUp asks a running iacontinu up for its API and its pages.
+func CheckUp(ctx context.Context, c UpConfig) error {
+	return errors.Join(
+		ask(ctx, "http://"+hostPort(reachable(c.Host), c.Port)+"/health"),
+		ask(ctx, "http://"+hostPort(reachable(c.UI.Host), c.UI.Port)+"/healthz"))
+}
+
 // CheckAdmin asks a running process's admin listener whether it is well.
 func CheckAdmin(ctx context.Context, host AdminHost, port Port) error {
 	return ask(ctx, "http://"+hostPort(reachable(host.Host), port)+"/healthz")
