@@ -1,32 +1,109 @@
-# All commands of the platform in one image; compose chooses which one a container runs.
-FROM golang:1.26-bookworm AS build
+# The platform's images, one a target: app, worker, random-check-flow, ui, iacontinu (the operator's commands, and all
+# in one process); and mlflow-server, which is others' software from a lock. deploy/docker/build builds them the same
+# twice. A program is linked statically and alone in its image.
+FROM --platform=$BUILDPLATFORM golang:1.26-bookworm AS build
+ARG BUILDARCH TARGETARCH
+# SQLite is C: for another architecture than the builder's it takes a compiler for that one.
+RUN if [ "$TARGETARCH" = "$BUILDARCH" ]; then exit; fi; \
+    case $TARGETARCH in amd64) gcc=x86-64-linux-gnu ;; arm64) gcc=aarch64-linux-gnu ;; *) echo "no compiler for $TARGETARCH" >&2; exit 1 ;; esac; \
+    dpkg --status "gcc-$gcc" >/dev/null 2>&1 && exit; \
+    apt-get -qq update && apt-get -qq install -y --no-install-recommends "gcc-$gcc" "libc6-dev-$TARGETARCH-cross"
 WORKDIR /src
 # A module proxy of your own: --build-arg GOPROXY=...; unset, Go's default is used.
 ARG GOPROXY
 ENV GOTOOLCHAIN=local CGO_ENABLED=1
 COPY go.mod go.sum ./
 RUN go mod download
-# SQLite is the slow part to compile and seldom changes: a layer of its own.
-RUN go build -trimpath github.com/mattn/go-sqlite3
 COPY migrations ./migrations
 COPY internal ./internal
 COPY cmd ./cmd
-# The repository is not copied: --build-arg REVISION=$(git rev-parse HEAD) says in MLflow which commit trained.
+# The repository is not copied, so the caller says what it builds.
 ARG VERSION=dev
 ARG REVISION
-RUN mkdir /out && go build -trimpath -o /out/ -ldflags "-s -w -X iacontinu/cmd/internal/boot.version=${VERSION} \
-    -X iacontinu/cmd/internal/boot.revision=${REVISION}" ./cmd/...
+# What was compiled is kept between builds. Names come from Go's own resolver and files, time zones from the program.
+RUN --mount=type=cache,target=/root/.cache/go-build \
+    case $TARGETARCH in amd64) export CC=x86_64-linux-gnu-gcc ;; arm64) export CC=aarch64-linux-gnu-gcc ;; esac; \
+    GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -o /out/bin/ \
+    -tags netgo,osusergo,timetzdata,sqlite_omit_load_extension \
+    -ldflags "-s -w -linkmode external -extldflags -static \
+    -X iacontinu/cmd/internal/boot.version=${VERSION} -X iacontinu/cmd/internal/boot.revision=${REVISION}" ./cmd/...
+# A folder for each image, which is copied as it is, with its owners and the commit's time on every file; a new volume
+# takes over the owner of its folder.
+ARG SOURCE_DATE_EPOCH=0
+RUN for image in app:api worker:worker random-check-flow:flow ui:ui iacontinu:iacontinu; do \
+      root=/out/${image%:*} && mkdir -p "$root/etc/ssl/certs" "$root/tmp" && chmod 1777 "$root/tmp" && \
+      cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" && \
+      install -d -o 10001 -g 10001 -m 0750 "$root/app/data" "$root/app/models" "$root/app/logs" && \
+      ln "/out/bin/${image#*:}" "$root/app/" || exit; \
+    done && install -d -o 65534 -g 65534 -m 0700 /out/iacontinu/app/kuma && \
+    find /out -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 
-FROM debian:bookworm-slim
-# Certificates for the webhook; nothing else is needed, so nothing is installed.
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /out/ /app/
+FROM scratch AS base
+ARG VERSION=dev
+ARG REVISION
+LABEL org.opencontainers.image.source="https://github.com/ia-continu/iacontinu" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 WORKDIR /app
-# A new volume takes over the owner of these folders.
-RUN install -d -o 10001 -g 10001 -m 0750 /app/data /app/models /app/logs && \
-    install -d -o 65534 -g 65534 -m 0700 /app/kuma
 USER 10001:10001
+
+FROM base AS app
+LABEL org.opencontainers.image.title="app" org.opencontainers.image.description="IA Continu: the REST API"
+COPY --from=build /out/app/ /
 VOLUME ["/app/data", "/app/models", "/app/logs"]
-EXPOSE 8000 8002 8003 8501
+EXPOSE 8000
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app/api", "--healthcheck"]
-CMD ["/app/api"]
+ENTRYPOINT ["/app/api"]
+
+FROM base AS worker
+LABEL org.opencontainers.image.title="worker" org.opencontainers.image.description="IA Continu: durable jobs"
+COPY --from=build /out/worker/ /
+VOLUME ["/app/data", "/app/models", "/app/logs"]
+EXPOSE 8003
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app/worker", "--healthcheck"]
+ENTRYPOINT ["/app/worker"]
+
+FROM base AS random-check-flow
+LABEL org.opencontainers.image.title="random-check-flow" org.opencontainers.image.description="IA Continu: the periodic check"
+COPY --from=build /out/random-check-flow/ /
+VOLUME ["/app/data", "/app/models", "/app/logs"]
+EXPOSE 8002
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app/flow", "--healthcheck"]
+ENTRYPOINT ["/app/flow"]
+
+FROM base AS ui
+LABEL org.opencontainers.image.title="ui" org.opencontainers.image.description="IA Continu: the web pages"
+COPY --from=build /out/ui/ /
+VOLUME ["/app/logs"]
+EXPOSE 8501
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app/ui", "--healthcheck"]
+ENTRYPOINT ["/app/ui"]
+
+FROM base AS iacontinu
+LABEL org.opencontainers.image.title="iacontinu" org.opencontainers.image.description="IA Continu: the operator's commands, and everything in one process"
+COPY --from=build /out/iacontinu/ /
+VOLUME ["/app/data", "/app/models", "/app/logs"]
+EXPOSE 8000 8501
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app/iacontinu", "up", "--healthcheck"]
+ENTRYPOINT ["/app/iacontinu"]
+CMD ["up"]
+
+# MLflow of the lock that the integration tests use.
+FROM python:3.11-slim AS mlflow-server
+# An index of your own, or a folder of wheels: --build-arg PIP_INDEX_URL=..., PIP_FIND_LINKS=... with PIP_NO_INDEX=1.
+ARG PIP_INDEX_URL PIP_FIND_LINKS PIP_NO_INDEX PIP_TRUSTED_HOST
+COPY deploy/servers/mlflow.lock /tmp/
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --requirement /tmp/mlflow.lock && \
+    install -d -o 10001 -g 10001 -m 0750 /mlflow
+LABEL org.opencontainers.image.title="mlflow-server" org.opencontainers.image.description="MLflow's tracking server"
+# Its job runner is eight processes of 230 MB that nothing here uses.
+ENV HOME=/tmp MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true
+WORKDIR /mlflow
+USER 10001:10001
+VOLUME /mlflow
+EXPOSE 5000
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5000/health', timeout=4)"]
+ENTRYPOINT ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
+    "--backend-store-uri", "sqlite:////mlflow/mlflow.db", "--serve-artifacts", "--artifacts-destination", "file:///mlflow/artifacts"]

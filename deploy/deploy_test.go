@@ -21,9 +21,11 @@ type compose struct {
 	Networks map[string]any
 }
 
+// ours reports whether a service runs an image of this repository.
+func (s service) ours() bool { return strings.HasPrefix(s.Image, "${IACONTINU_IMAGES:-iacontinu}/") }
+
 type service struct {
 	Image       string
-	Build       any
 	Command     []string
 	Entrypoint  []string
 	Environment map[string]string
@@ -37,6 +39,7 @@ type service struct {
 		Required  *bool
 	} `yaml:"depends_on"`
 	User        string
+	Build       struct{ Target string }
 	Healthcheck struct{ Test []string }
 }
 
@@ -74,6 +77,11 @@ func TestComposePublishesTheDocumentedPorts(t *testing.T) {
 		"grafana":           {"127.0.0.1:3000:3000"},
 		"uptime-kuma":       {"127.0.0.1:3001:3001"},
 		"kuma-provision":    nil,
+		"secrets":           nil,
+		"iacontinu":         nil,
+		"mlflow-server":     {"127.0.0.1:5000:5000"},
+		"prefect-server":    {"127.0.0.1:4200:4200"},
+		"prefect-postgres":  nil,
 		"jaeger":            {"127.0.0.1:16686:16686", "127.0.0.1:4318:4318"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -81,20 +89,22 @@ func TestComposePublishesTheDocumentedPorts(t *testing.T) {
 	}
 }
 
-var version = regexp.MustCompile(`:v?[0-9]+\.[0-9]+\.[0-9]+$`)
+// An image of others can be had from elsewhere, by a setting, and is pinned by its version. Prefect's is the one that
+// its documentation names.
+var version = regexp.MustCompile(`^\$\{[A-Z]+_IMAGE:-[a-z/-]+:(v?[0-9]+\.[0-9]+(\.[0-9]+)?|3-latest)\}$`)
 
 func TestComposeServicesAreComplete(t *testing.T) {
 	t.Parallel()
 	c := readCompose(t)
 	for name, s := range c.Services {
 		if s.Restart == "no" { // it ends
-			if len(s.Networks) == 0 || !awaited(c, name) {
-				t.Errorf("%s: networks %q; somebody has to wait for its end, or up --wait takes that for a failure", name, s.Networks)
+			if len(s.Profiles) == 0 && !awaited(c, name) {
+				t.Errorf("%s: somebody has to wait for its end, or up --wait takes that for a failure", name)
 			}
 		} else if s.Restart != "unless-stopped" || len(s.Healthcheck.Test) < 2 || len(s.Networks) == 0 {
 			t.Errorf("%s: restart %q, health check %q, networks %q", name, s.Restart, s.Healthcheck.Test, s.Networks)
 		}
-		if ours := strings.HasPrefix(s.Image, "iacontinu:"); !ours && !version.MatchString(s.Image) {
+		if !s.ours() && !version.MatchString(s.Image) {
 			t.Errorf("%s: image %s is not pinned by its version", name, s.Image)
 		}
 		for _, n := range s.Networks {
@@ -125,6 +135,9 @@ func checkVolumes(t *testing.T, c compose, name string, s service) {
 	t.Helper()
 	for _, v := range s.Volumes {
 		source, _, _ := strings.Cut(v, ":")
+		if strings.HasPrefix(source, "${") { // it is nowhere until it is made
+			continue
+		}
 		if !strings.HasPrefix(source, ".") {
 			if _, ok := c.Volumes[source]; !ok {
 				t.Errorf("%s: volume %s is not declared", name, source)
@@ -137,26 +150,23 @@ func checkVolumes(t *testing.T, c compose, name string, s service) {
 	}
 }
 
-// TestPlatformShares is what makes three containers one platform: one image, one store.
+// TestPlatformShares is what makes three containers one platform: one store, and images of one build.
 func TestPlatformShares(t *testing.T) {
 	t.Parallel()
 	c := readCompose(t)
-	app := c.Services["app"]
-	if app.Build == nil {
-		t.Error("app does not build the image")
-	}
-	for name, binary := range map[string]string{"app": "/app/api", "worker": "/app/worker", "random-check-flow": "/app/flow"} {
+	volumes := c.Services["app"].Volumes
+	for name, binary := range map[string]string{"app": "api", "worker": "worker", "random-check-flow": "flow", "ui": "ui"} {
 		s := c.Services[name]
-		if s.Image != app.Image || !slices.Equal(s.Volumes, app.Volumes) {
-			t.Errorf("%s: image %s, volumes %q; app has %s, %q", name, s.Image, s.Volumes, app.Image, app.Volumes)
+		if want := "${IACONTINU_IMAGES:-iacontinu}/" + name + ":${IACONTINU_VERSION:-dev}"; s.Image != want || s.Build.Target != name {
+			t.Errorf("%s: image %s of the target %s", name, s.Image, s.Build.Target)
 		}
-		if want := []string{binary}; !slices.Equal(s.Command, want) {
-			t.Errorf("%s runs %q, want %q", name, s.Command, want)
+		if name != "ui" && !slices.Equal(s.Volumes, volumes) {
+			t.Errorf("%s: volumes %q; app has %q", name, s.Volumes, volumes)
 		}
-		if want := []string{"CMD", binary, "--healthcheck"}; !slices.Equal(s.Healthcheck.Test, want) {
+		if want := []string{"CMD", "/app/" + binary, "--healthcheck"}; !slices.Equal(s.Healthcheck.Test, want) {
 			t.Errorf("%s is checked by %q, want %q", name, s.Healthcheck.Test, want)
 		}
-		if _, err := os.Stat("../cmd/" + filepath.Base(binary)); err != nil {
+		if _, err := os.Stat("../cmd/" + binary); err != nil {
 			t.Error(err)
 		}
 	}
@@ -167,11 +177,8 @@ func TestPagesHoldNothing(t *testing.T) {
 	t.Parallel()
 	c := readCompose(t)
 	ui := c.Services["ui"]
-	if ui.Image != c.Services["app"].Image || !slices.Equal(ui.Command, []string{"/app/ui"}) || !slices.Equal(ui.Healthcheck.Test, []string{"CMD", "/app/ui", "--healthcheck"}) {
-		t.Errorf("image %s, command %q, health check %q", ui.Image, ui.Command, ui.Healthcheck.Test)
-	}
-	if len(ui.Volumes) > 0 || ui.Environment["JWT_SECRET_KEY"] != "" {
-		t.Errorf("it has the volumes %q, and the key %q", ui.Volumes, ui.Environment["JWT_SECRET_KEY"])
+	if len(ui.Volumes) > 0 || ui.Environment["JWT_SECRET_KEY_FILE"] != "" || !slices.Equal(ui.Networks, []string{"edge"}) {
+		t.Errorf("it has the volumes %q, the key %q, and is on %q", ui.Volumes, ui.Environment["JWT_SECRET_KEY_FILE"], ui.Networks)
 	}
 	if ui.Environment["API_URL"] != "http://app:8000" || ui.DependsOn["app"].Condition != "service_healthy" {
 		t.Errorf("its API is %q, it depends on %v", ui.Environment["API_URL"], ui.DependsOn)
@@ -196,11 +203,12 @@ func TestComposeSetsSettingsThatExist(t *testing.T) {
 		}
 	}
 	for name, s := range readCompose(t).Services {
-		if !strings.HasPrefix(s.Image, "iacontinu:") {
+		if !s.ours() {
 			continue
 		}
 		for key := range s.Environment {
-			if !strings.Contains(sources.String(), `env:"`+key+`"`) {
+			of, _ := strings.CutSuffix(key, "_FILE")
+			if !strings.Contains(sources.String(), `env:"`+key+`"`) && !strings.Contains(sources.String(), `env:"`+of+`" secret:"true"`) {
 				t.Errorf("%s: no process reads %s", name, key)
 			}
 		}
@@ -227,25 +235,49 @@ func TestTracesAreOptional(t *testing.T) {
 	}
 }
 
-func TestProductionAsksForSecrets(t *testing.T) {
+// TestSecretsComeFromFiles: none has a default that others know, and each is shared with the user who reads it.
+func TestSecretsComeFromFiles(t *testing.T) {
 	t.Parallel()
-	var production compose
-	readYAML(t, "compose/production.yml", &production)
-	base := readCompose(t)
-	for name, s := range production.Services {
-		if _, ok := base.Services[name]; !ok {
-			t.Errorf("%s is no service of docker-compose.yml", name)
+	c := readCompose(t)
+	made, err := os.ReadFile("docker/secrets")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := map[string]string{} // user by name
+	for _, word := range c.Services["secrets"].Command[4:] {
+		name, user, _ := strings.Cut(word, ":")
+		shared[name] = user
+		if !strings.Contains(string(made), "\nkeep "+name+" ") {
+			t.Errorf("make secrets does not make %s", name)
+		}
+	}
+	file := regexp.MustCompile(`/run/secrets/([a-z_]+)`)
+	read := map[string]bool{}
+	for name, s := range c.Services {
+		user, _, _ := strings.Cut(s.User, ":")
+		if user == "" {
+			user = "10001"
+		}
+		values := append(slices.Collect(maps.Values(s.Environment)), s.Command...)
+		for _, found := range file.FindAllStringSubmatch(strings.Join(values, " "), -1) {
+			read[found[1]] = true
+			if shared[found[1]] != user {
+				t.Errorf("%s is %s and reads %s, which %q may", name, user, found[1], shared[found[1]])
+			}
 		}
 		for key, value := range s.Environment {
-			if secret := regexp.MustCompile(`_(KEY|PASSWORD|TOKEN)$`).MatchString(key); secret && !strings.Contains(value, ":?") {
-				t.Errorf("%s: %s=%s has a default", name, key, value)
+			if regexp.MustCompile(`_(KEY|PASSWORD|TOKEN|AUTH_STRING)$`).MatchString(key) && value != "${"+key+":-}" {
+				t.Errorf("%s: %s=%s is no file", name, key, value)
 			}
 		}
 	}
-	for _, name := range []string{"app", "worker", "random-check-flow"} {
-		if production.Services[name].Environment["ENVIRONMENT"] != "production" {
-			t.Errorf("%s does not run in production", name)
+	for name := range shared {
+		if !read[name] {
+			t.Errorf("nobody reads %s", name)
 		}
+	}
+	if got := c.Services["app"].Environment["ENVIRONMENT"]; got != "${ENVIRONMENT:-production}" {
+		t.Errorf("it runs in %s", got)
 	}
 }
 
