@@ -45,6 +45,14 @@ build: ## compile every command into bin/
 	@echo 'building; the first time it compiles SQLite, which takes a few minutes'
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(COMMANDS))
 
+.PHONY: secrets
+secrets: ## random passwords and keys for docker compose, in ./secrets; what is there stays
+	@deploy/docker/secrets
+
+.PHONY: images
+images: ## the platform's container images of this commit
+	@deploy/docker/build
+
 .PHONY: clean
 clean: ## remove what was built; data, models and logs stay
 	rm -rf bin build $(TOOLS) $(VENV)
@@ -76,6 +84,13 @@ tracking: ## tests against real MLflow and Prefect; needs python3-venv, postgres
 .PHONY: monitoring
 monitoring: ## tests against real Prometheus, Alertmanager and Uptime Kuma; needs prometheus, prometheus-alertmanager, npm, libsqlite3-dev and chromium
 	@deploy/servers/monitoring build/monitoring
+
+.PHONY: compose-test
+compose-test: ## docker-compose.yml on a real engine with SERVICES (all); where there is none one is made, on Debian as root
+	@deploy/docker/compose-test build/compose $(SERVICES)
+
+.PHONY: nightly
+nightly: compose-test ## what .ci/run has no time for: all services of docker-compose.yml
 
 .PHONY: check
 check: format vet lint shape kubernetes rules benchmarks modules ## format, vet, linters, architecture, schema, Kubernetes, alert rules, benchmarks, modules
