@@ -224,7 +224,7 @@ func TestTracesAreOptional(t *testing.T) {
 	if !slices.Equal(jaeger.Profiles, []string{"tracing"}) || jaeger.Environment["JAEGER_LISTEN_HOST"] != "0.0.0.0" {
 		t.Errorf("jaeger has the profiles %q and listens on %q", jaeger.Profiles, jaeger.Environment["JAEGER_LISTEN_HOST"])
 	}
-	for _, name := range []string{"app", "worker", "random-check-flow"} {
+	for _, name := range []string{"app", "worker", "random-check-flow", "ui"} {
 		s := c.Services[name]
 		if got := s.Environment["OTEL_EXPORTER_OTLP_ENDPOINT"]; got != "${OTEL_EXPORTER_OTLP_ENDPOINT:-}" {
 			t.Errorf("%s: OTEL_EXPORTER_OTLP_ENDPOINT is %q, must be off unless it is set", name, got)

@@ -23,7 +23,7 @@ var ports = map[string]int{
 // reach is what each service can open a connection to, beside itself.
 var reach = map[string][]string{
 	"app": {"alertmanager", "grafana", "mlflow-server", "prefect-server", "prometheus", "random-check-flow", "ui", "uptime-kuma", "worker"},
-	"ui":  {"app", "uptime-kuma"}, // no data, no other server: it has what its users have
+	"ui":  {"app", "prometheus", "uptime-kuma"}, // no data, no other server: it has what its users have
 
 	"worker":            {"app", "mlflow-server", "prefect-server", "prometheus", "random-check-flow", "uptime-kuma"},
 	"random-check-flow": {"app", "mlflow-server", "prefect-server", "prometheus", "uptime-kuma", "worker"},
@@ -32,7 +32,7 @@ var reach = map[string][]string{
 	"prefect-server":   {"app", "mlflow-server", "prefect-postgres", "random-check-flow", "uptime-kuma", "worker"},
 	"prefect-postgres": {"prefect-server"}, // and nobody else reaches it
 
-	"prometheus":   {"alertmanager", "app", "grafana", "random-check-flow", "uptime-kuma", "worker"},
+	"prometheus":   {"alertmanager", "app", "grafana", "random-check-flow", "ui", "uptime-kuma", "worker"},
 	"alertmanager": {"app", "grafana", "prometheus", "uptime-kuma"},
 	"grafana":      {"alertmanager", "app", "prometheus", "uptime-kuma"},
 	"uptime-kuma":  {"alertmanager", "app", "grafana", "mlflow-server", "prefect-server", "prometheus", "random-check-flow", "ui", "worker"},
