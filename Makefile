@@ -75,7 +75,7 @@ $(AXE):
 	npm install --silent --no-save --no-audit --no-fund --prefix build/axe-$(AXE_VERSION) axe-core@$(AXE_VERSION)
 
 .PHONY: integration
-integration: tracking monitoring e2e ## tests against real servers and in a browser, about 12 minutes: the other three
+integration: tracking monitoring e2e bluegreen ## tests against real servers and in a browser, about 13 minutes: the other four
 
 .PHONY: tracking
 tracking: ## tests against real MLflow and Prefect; needs python3-venv, postgresql and chromium
@@ -89,8 +89,12 @@ monitoring: ## tests against real Prometheus, Alertmanager and Uptime Kuma; need
 compose-test: ## docker-compose.yml on a real engine with SERVICES (all); where there is none one is made, on Debian as root
 	@deploy/docker/compose-test build/compose $(SERVICES)
 
+.PHONY: bluegreen
+bluegreen: ## two colours of the API behind a real Caddy, switched under load; needs caddy
+	@deploy/bluegreen/test build/bluegreen
+
 .PHONY: nightly
-nightly: compose-test ## what .ci/run has no time for: all services of docker-compose.yml
+nightly: compose-test bluegreen ## what .ci/run has no time for: all services of docker-compose.yml, blue and green
 
 .PHONY: check
 check: format vet lint shape kubernetes rules benchmarks modules ## format, vet, linters, architecture, schema, Kubernetes, alert rules, benchmarks, modules

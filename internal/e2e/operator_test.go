@@ -106,7 +106,7 @@ func TestTheOperatorsCommands(t *testing.T) {
 	}
 
 	// Called in the wrong place, they make nothing.
-	elsewhere := &folder{dir: t.TempDir(), env: f.env}
+	elsewhere := &folder{dir: t.TempDir(), bin: f.bin, env: f.env}
 	for _, args := range [][]string{{"model", "list"}, {"user", "list"}, {"retrain"}, {"predict", "1", "2"}, {"backup", "b"}} {
 		if _, errs, code := elsewhere.run(t, at, "", "iacontinu", args...); code != 1 || !strings.Contains(errs, "platform's folder") {
 			t.Errorf("iacontinu %v in an empty folder: exit code %d, %q", args, code, errs)
@@ -117,7 +117,7 @@ func TestTheOperatorsCommands(t *testing.T) {
 	}
 
 	// Nor do they take another folder's key for a login.
-	another := &folder{dir: t.TempDir(), env: f.env}
+	another := &folder{dir: t.TempDir(), bin: f.bin, env: f.env}
 	another.must(t, nil, "generate", "--samples", "10")
 	for _, args := range [][]string{{"retrain"}, {"job", "1"}, {"predict", "1", "2"}} {
 		if _, errs, code := another.run(t, at, "", "iacontinu", args...); code != 1 || strings.Contains(errs, "log in") || !strings.Contains(errs, "platform's folder") {
@@ -126,7 +126,7 @@ func TestTheOperatorsCommands(t *testing.T) {
 	}
 
 	// A backup is restored where nothing is, and runs.
-	copied := &folder{dir: t.TempDir(), env: f.env}
+	copied := &folder{dir: t.TempDir(), bin: f.bin, env: f.env}
 	backup := filepath.Join(copied.dir, "backup")
 	if out := f.must(t, nil, "backup", backup); !strings.Contains(out, "iacontinu restore "+backup+"\n") {
 		t.Errorf("backup prints %q, want how to restore it", out)

@@ -62,11 +62,12 @@ const patience = 60 * time.Second
 type folder struct {
 	dir string
 	env []string // settings of every process
+	bin string   // where its binaries are
 }
 
 func newFolder(t *testing.T, env ...string) *folder {
 	t.Helper()
-	return &folder{dir: t.TempDir(), env: append([]string{
+	return &folder{dir: t.TempDir(), bin: binDir, env: append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(),
 		"API_HOST=127.0.0.1", "API_PORT=0", "UI_HOST=127.0.0.1", "UI_PORT=0", "WORKER_PORT=0", "FLOW_PORT=0",
 		"IACONTINU_DEMO_USERS=true",
@@ -95,7 +96,7 @@ type process struct {
 func (f *folder) start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{name: name, done: make(chan struct{}), grown: make(chan struct{})}
-	p.cmd = exec.Command(filepath.Join(binDir, name), args...)
+	p.cmd = exec.Command(filepath.Join(f.bin, name), args...)
 	p.cmd.Dir = f.dir
 	p.cmd.Env = append(append([]string{}, f.env...), env...)
 	stderr, err := p.cmd.StderrPipe()
@@ -201,7 +202,7 @@ func (f *folder) run(t *testing.T, env []string, stdin, name string, args ...str
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(binDir, name), args...)
+	cmd := exec.CommandContext(ctx, filepath.Join(f.bin, name), args...)
 	cmd.Dir = f.dir
 	cmd.Env = append(append([]string{}, f.env...), env...)
 	var out, errs strings.Builder

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"iacontinu/internal/api"
+)
+
+// selector is the folder in which the file "green" says who serves.
+type selector struct{ dir string }
+
+func (s selector) file() string { return filepath.Join(s.dir, "green") }
+
+// colour is the one that serves.
+func (s selector) colour() (string, error) {
+	switch _, err := os.Stat(s.file()); {
+	case err == nil:
+		return "green", nil
+	case errors.Is(err, fs.ErrNotExist):
+		return "blue", nil
+	default:
+		return "", err
+	}
+}
+
+// point has the next request led to a colour.
+func (s selector) point(colour string) error {
+	if colour == "green" {
+		return os.WriteFile(s.file(), nil, 0o644) //nolint:gosec // the proxy, which is another user, has to see it
+	}
+	if err := os.Remove(s.file()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Times between two looks, and what one may take.
+const (
+	pause    = 200 * time.Millisecond
+	patience = 3 * time.Second
+)
+
+// sleep waits for the next look; false when there is none.
+func sleep(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(pause):
+		return true
+	}
+}
+
+func isReady(ctx context.Context, client *api.Client) (version string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	health, err := client.Ready(ctx)
+	if err == nil && health.Status != "ok" {
+		err = fmt.Errorf("its health is %s", health.Status)
+	}
+	return health.Version, err
+}
+
+// ready waits until the colour is, and returns its version.
+func (o options) ready(ctx context.Context, client *api.Client) (version string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, o.wait)
+	defer cancel()
+	for {
+		if version, err = isReady(ctx, client); err == nil {
+			return version, nil
+		}
+		if !sleep(ctx) {
+			return "", fmt.Errorf("in %s: %w", o.wait, err)
+		}
+	}
+}
+
+// smoke does what a client does: it asks which model serves, logs in and has it predict once.
+func (o options) smoke(ctx context.Context, client *api.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*patience)
+	defer cancel()
+	model, err := client.ModelInfo(ctx)
+	if err != nil {
+		return fmt.Errorf("which model serves: %w", err)
+	}
+	if !model.ModelLoaded || len(model.Features) == 0 {
+		return errors.New("no model serves")
+	}
+	if o.user == "" {
+		return nil
+	}
+	password, err := os.ReadFile(o.passwordFile)
+	if err != nil {
+		return err
+	}
+	login, err := client.Login(ctx, o.user, strings.TrimRight(string(password), "\r\n"))
+	if err != nil {
+		return fmt.Errorf("log in as %s: %w", o.user, err)
+	}
+	user, err := api.New(o.colours[o.to], api.Options{
+		UserAgent: "iacontinu-bluegreen",
+		Token:     func(context.Context) (string, error) { return login.AccessToken, nil },
+	})
+	if err != nil {
+		return err
+	}
+	answer, err := user.Predict(ctx, make([]float64, len(model.Features)))
+	if err != nil {
+		return fmt.Errorf("predict: %w", err)
+	}
+	o.say("%s is ready and predicts with %s", o.to, answer.ModelVersion)
+	return nil
+}
+
+// watched looks after the colour while it has the traffic. One look that fails may be a busy moment, two are not.
+func (o options) watched(ctx context.Context, client *api.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, o.watch)
+	defer cancel()
+	failed := false
+	for sleep(ctx) {
+		switch _, err := isReady(ctx, client); {
+		case err == nil:
+			failed = false
+		case ctx.Err() != nil: // the look was called off
+		case failed:
+			return err
+		default:
+			failed = true
+		}
+	}
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errors.New("interrupted")
+	}
+	return nil
+}
+
+// drained waits until a colour answers no request any more, and returns how many are left in the end.
+func (o options) drained(ctx context.Context, colour string) (left int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, o.drain)
+	defer cancel()
+	known := false
+	for {
+		n, failed := running(ctx, o.colours[colour])
+		if failed == nil {
+			known, left, err = true, n, nil
+		} else if !known {
+			err = failed
+		}
+		if known && left == 0 || !sleep(ctx) {
+			return left, err
+		}
+	}
+}
+
+// running is how many requests a colour answers, beside the one that asks.
+func running(ctx context.Context, base string) (int, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+api.PathMetrics, nil)
+	if err != nil {
+		return 0, err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	const metric = "api_active_requests "
+	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+		if value, ok := strings.CutPrefix(lines.Text(), metric); ok {
+			n, err := strconv.Atoi(value)
+			return max(n-1, 0), err
+		}
+	}
+	return 0, fmt.Errorf("%s%s tells no %s", base, api.PathMetrics, metric)
+}
