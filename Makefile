@@ -123,6 +123,10 @@ shape: ## import rule, schema, compose file and dashboards
 kubernetes: ## the Kubernetes overlays, rendered and decoded by the types of its API
 	cd deploy/kubernetes && $(GO) vet -tags integration ./... && $(GO) test ./...
 
+.PHONY: controlplane
+controlplane: ## the Kubernetes overlays on a real API server with its controllers; the first time it builds them, some 15 minutes
+	@deploy/kubernetes/controlplane $(TOOLS)/controlplane
+
 .PHONY: rules
 rules: ## promtool and amtool, if they are installed, on the alert rules, their tests and the routes
 	@prometheus/check
