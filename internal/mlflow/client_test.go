@@ -74,6 +74,8 @@ func TestAnswersAreJudged(t *testing.T) {
 		{name: "not allowed", status: 403, body: "Invalid Host header", says: []string{"MLFLOW_TRACKING_USERNAME", "--allowed-hosts", "Invalid Host header"}},
 		{name: "moved", status: 302, header: http.Header{"Location": {"http://elsewhere"}}, says: []string{"MLFLOW_TRACKING_URI"}},
 		{name: "refused", status: 400, body: `{"error_code": "INVALID_PARAMETER_VALUE", "message": "too long"}`, permanent: true, says: []string{"too long"}},
+		{name: "refused for what is there", status: 400, body: `{"error_code": "RESOURCE_ALREADY_EXISTS", "message": "taken"}`, permanent: true, says: []string{"taken"}},
+		{name: "a database that can't be written", status: 400, body: `{"error_code": "BAD_REQUEST", "message": "(psycopg2.errors.ReadOnlySqlTransaction)"}`, says: []string{"BAD_REQUEST", "ReadOnly"}},
 		{name: "too large", status: 413, body: "too large", permanent: true},
 		{name: "gone", status: 404, body: `{"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "no run"}`, says: []string{"no run"}},
 		{name: "another server", status: 404, body: "404 page not found", says: []string{"MLFLOW_TRACKING_URI", "404 page not found"}},

@@ -3,6 +3,7 @@ package mlflow
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"golang.org/x/sync/errgroup"
@@ -291,6 +292,40 @@ func (d *delivery) register(ctx context.Context, m loggedModel) (err error) {
 	}
 	return d.note(ctx)
 }
+
+// maxDoubts is a day of tries, half a minute apart. Tries are counted and not hours, for those in which
+// nobody asked say nothing. A broken server is mended in that time, and what it is told a day late is as
+// good; a request that it can't take ever holds up the next ones for no longer.
+const maxDoubts = 24 * 60 * 2
+
+// weigh makes a doubtful answer a refusal for good when nothing else was heard for maxDoubts tries. Of a run
+// that was told to its end, once is enough: what it lacks is owed again by the next comparison.
+func (d *delivery) weigh(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	doubts := 0
+	if hasCode(err, codeDoubtful) {
+		doubts = d.notes.Doubts + 1
+	}
+	if doubts >= maxDoubts || doubts > 0 && d.ended {
+		return lasting{err}
+	}
+	if doubts == d.notes.Doubts {
+		return err
+	}
+	d.notes.Doubts = doubts
+	return errors.Join(err, d.note(ctx))
+}
+
+// lasting is a doubtful answer that is believed.
+type lasting struct{ error }
+
+// Permanent reports that no later try can succeed.
+func (lasting) Permanent() bool { return true }
+
+// Unwrap returns the answer.
+func (l lasting) Unwrap() error { return l.error }
 
 // abandon closes what the server would take no more of, so that nothing there looks as if it were under
 // way. It is the last word on this delivery: what fails now stays as it is.

@@ -19,6 +19,9 @@ import (
 const (
 	codeMissing = "RESOURCE_DOES_NOT_EXIST"
 	codeExists  = "RESOURCE_ALREADY_EXISTS"
+	// codeDoubtful is the answer to a request that its database can't take, and as well to any while the
+	// database can't be written, was cut off or has no connection left. Only time tells them apart.
+	codeDoubtful = "BAD_REQUEST"
 )
 
 const maxRetryAfter = time.Hour // none is believed beyond
@@ -81,6 +84,7 @@ func (c *Client) judge(operation string, resp *http.Response, answer []byte) *Er
 		e.permanent = true
 	case e.Code == "":
 		words = "this is no answer of MLflow; is MLFLOW_TRACKING_URI right? " + words
+	case e.Code == codeDoubtful:
 	default:
 		e.permanent = true
 	}

@@ -89,11 +89,14 @@ type notes struct {
 	ModelID string `json:"model_id,omitempty"`
 	// Version is the registered version's number; with it, all but aliases and the run's end is done.
 	Version string `json:"version,omitempty"`
+	// Doubts counts the tries in a row, up to the last one, that ended in a doubtful answer.
+	Doubts int `json:"doubts,omitempty"`
 }
 
 // Track tells of a retraining and returns the id of its run. It may be called again with the same run
 // and the notes saved last, empty if there are none, until it returns no error, and even after: what is
-// there is left as it is, and nothing is made twice. An error whose Permanent method says so ends that; the run is closed as far as it came.
+// there is left as it is, and nothing is made twice. An error whose Permanent method says so ends that; the
+// run is closed as far as it came.
 func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMessage,
 	save func(ctx context.Context, notes json.RawMessage) error,
 ) (string, error) {
@@ -103,7 +106,7 @@ func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMe
 			d.notes = notes{} // what was made is found by its tag
 		}
 	}
-	err := d.deliver(ctx)
+	err := d.weigh(ctx, d.deliver(ctx))
 	var refused interface{ Permanent() bool }
 	if errors.As(err, &refused) && refused.Permanent() {
 		d.abandon(ctx, err)
