@@ -17,6 +17,9 @@ const (
 // Services are all that are told so.
 func Services() []Service { return []Service{ServiceMLflow, ServicePrefect} }
 
+// RefusalEvent is the type of the audit entries about what the service refused for good.
+func (s Service) RefusalEvent() string { return string(s) + "_refused" }
+
 // Delivery is something that a service is owed.
 type Delivery struct {
 	// ID rises in the order in which deliveries have to be made.

@@ -48,7 +48,7 @@ type AuditEntry struct {
 	ID        int64
 	Level     string // INFO, WARNING or ERROR
 	Component string // api, worker, flow, cli
-	EventType string // login, generate, import, retrain, activate, rollback, user_created, ...
+	EventType string // login, generate, import, retrain, activate, rollback, user_created, mlflow_refused, ...
 	Message   string
 	Details   string // JSON, may be empty
 	UserID    int64  // 0 for the platform itself

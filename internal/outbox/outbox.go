@@ -32,6 +32,7 @@ type deliveries interface {
 	NoteDelivery(ctx context.Context, id int64, notes json.RawMessage) error
 	FailDelivery(ctx context.Context, id int64, why string) error
 	EndDelivery(ctx context.Context, id int64) error
+	RefuseDelivery(ctx context.Context, d ml.Delivery, why string) error
 	ExpireDeliveries(ctx context.Context, service ml.Service, before time.Time) (int64, error)
 	Backlog(ctx context.Context, service ml.Service) (b ml.Backlog, subscribed bool, err error)
 }
@@ -136,7 +137,7 @@ func (o *Outbox) try(ctx context.Context, d ml.Delivery, deliver DeliverFunc) (r
 	case permanent(failure):
 		o.metrics.count(d.Service, outcomeRefused)
 		o.options.Logger.ErrorContext(ctx, "a delivery was refused for good and is dropped", "service", d.Service, "kind", d.Kind, "delivery", d.ID, "error", failure)
-		return 0, o.options.Deliveries.EndDelivery(settle, d.ID)
+		return 0, o.options.Deliveries.RefuseDelivery(settle, d, failure.Error())
 	}
 	o.metrics.count(d.Service, outcomeFailed)
 	if bits.OnesCount(uint(d.Attempts)) == 1 { // the 1st, 2nd, 4th, 8th...: it fails every half minute

@@ -49,6 +49,11 @@ func (s *shelf) EndDelivery(_ context.Context, id int64) error {
 	return nil
 }
 
+func (s *shelf) RefuseDelivery(ctx context.Context, d ml.Delivery, why string) error {
+	s.errors[d.ID] = why
+	return s.EndDelivery(ctx, d.ID)
+}
+
 func (s *shelf) ExpireDeliveries(_ context.Context, service ml.Service, before time.Time) (int64, error) {
 	n := len(s.waiting)
 	s.waiting = slices.DeleteFunc(s.waiting, func(d ml.Delivery) bool { return d.Service == service && d.CreatedAt.Before(before) })
@@ -178,6 +183,9 @@ func TestWhatIsRefusedForGoodDoesNotStopTheLine(t *testing.T) {
 	s.owe("bad", "run")
 	if wait, err := o.Deliver(t.Context(), ml.ServiceMLflow); err != nil || wait != 0 || len(s.waiting) != 0 {
 		t.Errorf("wait %s, error %v, %d wait", wait, err, len(s.waiting))
+	}
+	if diff := cmp.Diff(map[int64]string{1: "400"}, s.errors); diff != "" {
+		t.Errorf("written down as refused (-want +got):\n%s", diff)
 	}
 	if n := counted(t, registry, "refused"); n != 1 {
 		t.Errorf("%v counted as refused", n)

@@ -26,6 +26,10 @@ func (auditRow) TableName() string { return "system_logs" }
 
 // Audit records who did what.
 func (s *Store) Audit(ctx context.Context, e ml.AuditEntry) error {
+	return s.auditIn(s.write.WithContext(ctx), e)
+}
+
+func (s *Store) auditIn(q *gorm.DB, e ml.AuditEntry) error {
 	if e.CreatedAt.IsZero() {
 		e.CreatedAt = s.now()
 	}
@@ -40,7 +44,7 @@ func (s *Store) Audit(ctx context.Context, e ml.AuditEntry) error {
 	if e.UserID != 0 {
 		r.UserID = &e.UserID
 	}
-	if err := s.write.WithContext(ctx).Create(&r).Error; err != nil {
+	if err := q.Create(&r).Error; err != nil {
 		return fmt.Errorf("store: audit: %w", coded(err))
 	}
 	return nil

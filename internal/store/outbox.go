@@ -142,12 +142,35 @@ func (s *Store) changeDelivery(ctx context.Context, id int64, column, value stri
 	return nil
 }
 
-// EndDelivery removes a delivery that was made, or given up.
+// EndDelivery removes a delivery that was made.
 func (s *Store) EndDelivery(ctx context.Context, id int64) error {
 	if err := s.write.WithContext(ctx).Where("id = ?", id).Delete(&deliveryRow{}).Error; err != nil {
 		return fmt.Errorf("store: end delivery %d: %w", id, coded(err))
 	}
 	return nil
+}
+
+// RefuseDelivery removes a delivery that its service will never take, and has the audit log say so.
+func (s *Store) RefuseDelivery(ctx context.Context, d ml.Delivery, why string) error {
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Where("id = ?", d.ID).Delete(&deliveryRow{}).Error; err != nil {
+			return err
+		}
+		return s.auditIn(tx, ml.AuditEntry{
+			Level: "ERROR", Component: "worker", EventType: d.Service.RefusalEvent(),
+			Message: fmt.Sprintf("%s refused a delivery (%s) for good, which is dropped: %s", d.Service, d.Kind, why),
+		})
+	})
+	if err != nil {
+		return fmt.Errorf("store: drop delivery %d: %w", d.ID, coded(err))
+	}
+	return nil
+}
+
+// Refusals counts what a service has refused for good since a time.
+func (s *Store) Refusals(ctx context.Context, service ml.Service, since time.Time) (int64, error) {
+	_, n, err := s.AuditLog(ctx, ml.AuditFilter{EventType: service.RefusalEvent(), From: since}, 1)
+	return n, err
 }
 
 // ExpireDeliveries removes what a service has been owed since before a time, and says how many there

@@ -102,6 +102,38 @@ func TestDeliveriesComeInTheirOrderAndKeepWhatWasNoted(t *testing.T) {
 	wantCode(t, err, ml.CodeNotFound)
 }
 
+func TestWhatIsRefusedForGoodIsDroppedAndWrittenDown(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	s := setup(t, func(o *store.Options) { o.Clock = func() time.Time { return now } })
+	ok(t, s.Subscribe(t.Context(), ml.ServiceMLflow, true))
+	owe(t, s, "run", 1)
+	owe(t, s, "aliases", 2)
+	d, err := s.BeginDelivery(t.Context(), ml.ServiceMLflow)
+	ok(t, err)
+	ok(t, s.RefuseDelivery(t.Context(), d, "the name is too long"))
+	next, err := s.BeginDelivery(t.Context(), ml.ServiceMLflow)
+	ok(t, err)
+	if next.Kind != "aliases" {
+		t.Errorf("next is %+v", next)
+	}
+	log, _, err := s.AuditLog(t.Context(), ml.AuditFilter{Level: "ERROR", Component: "worker"}, 0)
+	ok(t, err)
+	want := "mlflow refused a delivery (run) for good, which is dropped: the name is too long"
+	if len(log) != 1 || log[0].Message != want || log[0].EventType != "mlflow_refused" || !log[0].CreatedAt.Equal(now) {
+		t.Errorf("the audit log has %+v", log)
+	}
+	for _, c := range []struct {
+		service ml.Service
+		since   time.Time
+		want    int64
+	}{{ml.ServiceMLflow, now, 1}, {ml.ServiceMLflow, now.Add(time.Second), 0}, {ml.ServicePrefect, now, 0}} {
+		if n, err := s.Refusals(t.Context(), c.service, c.since); err != nil || n != c.want {
+			t.Errorf("%s refused %d since %s (%v), want %d", c.service, n, c.since, err, c.want)
+		}
+	}
+}
+
 func TestWhatWaitsIsReadByItsKind(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

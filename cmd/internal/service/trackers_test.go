@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -174,6 +175,55 @@ func TestAnUnreadableDeliveryIsPermanent(t *testing.T) {
 		if !errors.As(err, &refused) || !refused.Permanent() {
 			t.Errorf("%s %s: %v, want a permanent error", kind, payload, err)
 		}
+	}
+}
+
+// What is dropped because MLflow refuses it is told for a day by /health, whatever else waits.
+func TestARefusalIsTold(t *testing.T) {
+	t.Parallel()
+	tr, p := tracked(t, 1, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = w.Write([]byte(`{"error_code": "INVALID_PARAMETER_VALUE", "message": "http://secret.example"}`))
+	}))
+	owe := func() {
+		t.Helper()
+		if err := p.owe(t.Context(), ml.ServiceMLflow, ml.DeliveryAliases, ml.Aliases{Champion: "v1"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func() (status, detail string) {
+		t.Helper()
+		c, ok := p.backlogCheck(t.Context(), ml.ServiceMLflow)
+		if !ok {
+			t.Fatal("no check")
+		}
+		return c.Status, c.Detail
+	}
+	if status, detail := check(); status != stateOK || detail != "" {
+		t.Errorf("at first %s: %s", status, detail)
+	}
+	owe()
+	if _, err := tr.outbox.Deliver(t.Context(), ml.ServiceMLflow); err != nil {
+		t.Fatal(err)
+	}
+	const want = "1 delivery was refused for good in the last 24 hours and dropped, the audit log says why"
+	if status, detail := check(); status != stateWarning || detail != want {
+		t.Errorf("after it %s: %s", status, detail)
+	}
+	owe()
+	if status, detail := check(); status != stateWarning || !strings.HasPrefix(detail, "1 delivery waits, ") || !strings.HasSuffix(detail, want) {
+		t.Errorf("while another waits %s: %s", status, detail)
+	}
+	entries, _, err := p.Store.AuditLog(t.Context(), ml.AuditFilter{EventType: "mlflow_refused"}, 1)
+	if err != nil || len(entries) != 1 || !strings.Contains(entries[0].Message, "INVALID_PARAMETER_VALUE") {
+		t.Fatalf("the audit log has %+v, %v", entries, err)
+	}
+	long := time.Now().Add(-refusalTold - time.Minute).UTC().Format("2006-01-02 15:04:05")
+	if _, err := p.Store.Writer().ExecContext(t.Context(), "UPDATE system_logs SET created_at = ?", long); err != nil {
+		t.Fatal(err)
+	}
+	if status, detail := check(); status != stateOK || strings.Contains(detail, "refused") {
+		t.Errorf("the day after %s: %s", status, detail)
 	}
 }
 
