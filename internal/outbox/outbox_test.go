@@ -26,7 +26,10 @@ type shelf struct {
 	unsubscribed bool
 }
 
-func (s *shelf) BeginDelivery(context.Context, ml.Service) (ml.Delivery, error) {
+func (s *shelf) BeginDelivery(ctx context.Context, _ ml.Service) (ml.Delivery, error) {
+	if ctx.Err() != nil {
+		return ml.Delivery{}, ctx.Err()
+	}
 	if len(s.waiting) == 0 {
 		return ml.Delivery{}, ml.Errorf(ml.CodeNotFound, "nothing is owed")
 	}
@@ -44,7 +47,10 @@ func (s *shelf) FailDelivery(_ context.Context, id int64, why string) error {
 	return nil
 }
 
-func (s *shelf) EndDelivery(_ context.Context, id int64) error {
+func (s *shelf) EndDelivery(ctx context.Context, id int64) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	s.waiting = slices.Delete(s.waiting, s.index(id), s.index(id)+1)
 	return nil
 }
@@ -193,16 +199,37 @@ func TestWhatIsRefusedForGoodDoesNotStopTheLine(t *testing.T) {
 }
 
 func TestWhatNobodyTookIn30DaysIsDroppedAndCounted(t *testing.T) {
-	o, s, registry := setup(t, start.Add(30*24*time.Hour+time.Second), func(context.Context, ml.Delivery, outbox.Save) error {
-		return errors.New("connection refused")
-	})
-	s.owe("run", "run", "flowrun")
-	s.waiting[2].Service = ml.ServicePrefect // which this worker is not set to tell
-	if err := o.Expire(t.Context()); err != nil || len(s.waiting) != 0 {
-		t.Errorf("error %v, %d wait", err, len(s.waiting))
+	for _, c := range []struct {
+		after time.Duration
+		drops int
+	}{{30*24*time.Hour - time.Second, 0}, {30*24*time.Hour + time.Second, 3}} {
+		o, s, registry := setup(t, start.Add(c.after), func(context.Context, ml.Delivery, outbox.Save) error {
+			return errors.New("connection refused")
+		})
+		s.owe("run", "run", "flowrun")
+		s.waiting[2].Service = ml.ServicePrefect // which this worker is not set to tell
+		if err := o.Expire(t.Context()); err != nil || len(s.waiting) != 3-c.drops {
+			t.Errorf("after %s: error %v, %d wait, want %d dropped", c.after, err, len(s.waiting), c.drops)
+		}
+		if n := counted(t, registry, "expired"); n != float64(c.drops) {
+			t.Errorf("after %s: %v counted as expired, want %d", c.after, n, c.drops)
+		}
 	}
-	if n := counted(t, registry, "expired"); n != 3 {
-		t.Errorf("%v counted as expired", n)
+}
+
+// What was made while the worker was told to stop is not made again at the next start.
+func TestAStoppingWorkerSettlesWhatWasMade(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	o, s, _ := setup(t, start, func(context.Context, ml.Delivery, outbox.Save) error {
+		cancel()
+		return nil
+	})
+	s.owe("run", "aliases")
+	if _, err := o.Deliver(ctx, ml.ServiceMLflow); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if len(s.waiting) != 1 || s.waiting[0].Kind != "aliases" {
+		t.Errorf("%+v waits", s.waiting)
 	}
 }
 
