@@ -182,6 +182,37 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// A secret that an answer repeats where it is cut off does not keep its beginning.
+func TestSecretsAreTakenOutBeforeAnAnswerIsCut(t *testing.T) {
+	t.Parallel()
+	for form, cut := range map[string]int{`{"error_code": "INTERNAL_ERROR", "message": "%s"}`: 400, "%s": 200} {
+		body := strings.Replace(form, "%s", strings.Repeat("x", cut-12)+token, 1)
+		_, err := client(t, Options{URL: answering(t, http.StatusInternalServerError, nil, body).URL, Token: token}).getRun(t.Context(), "r")
+		if err == nil || strings.Contains(err.Error(), token[:4]) || !strings.Contains(err.Error(), "xxx") {
+			t.Errorf("told: %v", err)
+		}
+	}
+}
+
+// failing is a line that fails.
+type failing struct{ error }
+
+func (f failing) RoundTrip(*http.Request) (*http.Response, error) { return nil, f.error }
+
+// A proxy's answer that makes no sense is part of net/http's error, and may repeat what we sent.
+func TestSecretsAreTakenOutOfErrorsOfTheLine(t *testing.T) {
+	t.Parallel()
+	_, err := client(t, Options{URL: "http://m", Token: token, Transport: failing{errors.New("malformed answer " + token)}}).Version(t.Context())
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if strings.Contains(e.Error(), token) {
+			t.Errorf("told: %v", e)
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "malformed answer [redacted]") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	empty := filepath.Join(t.TempDir(), "empty.pem")

@@ -69,8 +69,7 @@ func (c *Client) failure(operation, text string) *Error {
 func (c *Client) judge(operation string, resp *http.Response, answer []byte) *Error {
 	e := &Error{Operation: operation, Status: resp.StatusCode, retryAfter: retryAfter(resp.Header)}
 	var words string
-	e.Code, words = reason(answer)
-	words = c.redact.Replace(words)
+	e.Code, words = c.reason(answer)
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 400:
 		words = "a redirect, which is not followed; is MLFLOW_TRACKING_URI right?"
@@ -92,16 +91,16 @@ func (c *Client) judge(operation string, resp *http.Response, answer []byte) *Er
 	return e
 }
 
-// reason is what an answer says, cut short.
-func reason(answer []byte) (code, words string) {
+// reason is what an answer says, cut short after secrets were taken out: half a one would not be found.
+func (c *Client) reason(answer []byte) (code, words string) {
 	var body struct {
 		Code    string `json:"error_code"`
 		Message string `json:"message"`
 	}
 	if json.Unmarshal(answer, &body) == nil && body.Code != "" {
-		return body.Code, truncate(body.Message, 400)
+		return body.Code, truncate(c.redact.Replace(body.Message), 400)
 	}
-	return "", truncate(strings.Join(strings.Fields(strings.ToValidUTF8(string(answer), "?")), " "), 200)
+	return "", truncate(strings.Join(strings.Fields(strings.ToValidUTF8(c.redact.Replace(string(answer)), "?")), " "), 200)
 }
 
 func retryAfter(h http.Header) time.Duration {

@@ -212,15 +212,15 @@ func (c *Client) sign(req *http.Request) {
 }
 
 func (c *Client) refusal(operation string, resp *http.Response, answer []byte) *Error {
-	e := &Error{Operation: operation, Status: resp.StatusCode, Detail: c.redact.Replace(reason(answer))}
+	e := &Error{Operation: operation, Status: resp.StatusCode, Detail: c.reason(answer)}
 	if s, err := strconv.ParseFloat(resp.Header.Get("Retry-After"), 64); err == nil && s > 0 {
 		e.retryAfter = time.Duration(min(s, maxRetryAfter.Seconds()) * float64(time.Second))
 	}
 	return e
 }
 
-// reason is what an answer says in words, cut short.
-func reason(answer []byte) string {
+// reason is what an answer says in words, cut short after secrets were taken out: half a one would not be found.
+func (c *Client) reason(answer []byte) string {
 	var body struct {
 		Detail    json.RawMessage `json:"detail"`
 		Exception json.RawMessage `json:"exception_detail"`
@@ -229,7 +229,7 @@ func reason(answer []byte) string {
 	if json.Unmarshal(answer, &body) == nil && len(body.Detail)+len(body.Exception) > 0 {
 		text = strings.Trim(string(body.Detail)+" "+string(body.Exception), `" `)
 	}
-	return clip(strings.Join(strings.Fields(text), " "), 300)
+	return clip(strings.Join(strings.Fields(c.redact.Replace(text)), " "), 300)
 }
 
 // clip makes of a text one that the server's database takes, of n runes at most.

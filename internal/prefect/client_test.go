@@ -175,6 +175,17 @@ func TestTheEncodedPasswordIsNotTold(t *testing.T) {
 	}
 }
 
+func TestSecretsAreTakenOutBeforeAnAnswerIsCut(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{`{"detail":"%s"}`, "%s"} {
+		body := strings.Replace(form, "%s", strings.Repeat("x", 290)+secret, 1)
+		_, err := client(t, Options{APIKey: secret, Transport: &answers{list: []reply{{200, `{}`, ""}, {400, body, ""}}}}).do(t.Context(), post)
+		if err == nil || strings.Contains(err.Error(), secret[:4]) || !strings.Contains(err.Error(), "xxx") {
+			t.Errorf("told: %v", err)
+		}
+	}
+}
+
 func TestAnAddressThatIsNotTheAPIsIsNamed(t *testing.T) {
 	t.Parallel()
 	for _, answer := range []reply{
