@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,6 +67,39 @@ func TestAPauseIsNoOutage(t *testing.T) {
 			t.Errorf("mode %s, noted %q", r.Mode(), b.noted())
 		}
 	})
+}
+
+// closed gives the pool or the queue, by the end of its path, a limit of no runs at all.
+type closed struct {
+	*prefecttest.Server
+	on   atomic.Bool
+	path string
+}
+
+func (c *closed) RoundTrip(r *http.Request) (*http.Response, error) {
+	if c.on.Load() && r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, c.path) {
+		return reply{200, `{"is_paused":false,"concurrency_limit":0}`, ""}.response(), nil
+	}
+	return c.Server.RoundTrip(r)
+}
+
+func TestALimitOfNoRunsIsAPause(t *testing.T) {
+	for what, path := range map[string]string{"pool": "/work_pools/" + defaultPool, "queue": "/queues/default"} {
+		t.Run(what, func(t *testing.T) {
+			inBench(t, func(b *bench) {
+				c := &closed{Server: b.Server, path: path}
+				b.transport = c
+				r, stop := b.runner("a", steps)
+				defer stop()
+				b.passes(time.Second)
+				c.on.Store(true)
+				b.passes(10 * interval)
+				if r.Mode() != ServerMode || b.local() != 0 || b.noted() != "part.prefect_paused" {
+					t.Errorf("mode %s, %d local, noted %q", r.Mode(), b.local(), b.noted())
+				}
+			})
+		})
+	}
 }
 
 func TestASchedulerThatStandsStillIsAnOutage(t *testing.T) {
