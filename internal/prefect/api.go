@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +57,15 @@ type serverRun struct {
 // somebody, who had it retried.
 func (s serverRun) scheduled() bool { return s.AutoScheduled && s.RunCount == 0 }
 
+func (s serverRun) whole() bool { return s.ID != "" }
+
+// made is what is known of a thing that was just made.
+type made struct {
+	ID string `json:"id"`
+}
+
+func (m made) whole() bool { return m.ID != "" }
+
 // serverTask is a task run as the server keeps it.
 type serverTask struct {
 	ID         string    `json:"id"`
@@ -72,6 +82,7 @@ type serverTask struct {
 const (
 	accepted = "ACCEPT"
 	rejected = "REJECT"
+	aborted  = "ABORT"
 	waiting  = "WAIT"
 )
 
@@ -96,6 +107,19 @@ type verdict struct {
 }
 
 func (v verdict) accepted() bool { return v.Status == accepted }
+
+func (v verdict) whole() bool {
+	return v.Status == accepted || v.Status == rejected || v.Status == aborted || v.Status == waiting
+}
+
+// verdicts are the server's words on a proposal for several runs, none for those that it does not fit.
+type verdicts struct {
+	Results []verdict `json:"results"`
+}
+
+func (v verdicts) whole() bool {
+	return !slices.ContainsFunc(v.Results, func(one verdict) bool { return !one.whole() })
+}
 
 func (p proposal) state() object {
 	details := object{"transition_id": p.Transition}
@@ -141,9 +165,7 @@ func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, e
 // claim proposes a state of a flow run that is still scheduled. Where another made it run and end
 // meanwhile the rules alone would let it run again.
 func (c *Client) claim(ctx context.Context, id string, p proposal) (verdict, error) {
-	var answer struct {
-		Results []verdict `json:"results"`
-	}
+	var answer verdicts
 	_, err := c.do(ctx, request{
 		operation: "claim", method: http.MethodPost, path: "/flow_runs/bulk_set_state", out: &answer,
 		in: object{"flow_runs": object{"id": anyOf(id), "state": object{"type": anyOf(typeScheduled)}}, "state": p.state(), "limit": 1},
@@ -191,9 +213,7 @@ func (c *Client) flowID(ctx context.Context, name string) (string, error) {
 	if id != "" {
 		return id, nil
 	}
-	var flow struct {
-		ID string `json:"id"`
-	}
+	var flow made
 	if _, err := c.do(ctx, request{operation: "create_flow", method: http.MethodPost, path: "/flows/", in: object{"name": name}, out: &flow}); err != nil {
 		return "", err
 	}

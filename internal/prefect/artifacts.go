@@ -54,11 +54,9 @@ func (r *Reporter) makeArtifact(ctx context.Context, a flowrun.Artifact, data an
 	if a.Step != "" {
 		body["task_run_id"] = taskRunID(r.id, a.Step)
 	}
-	var made struct {
-		ID string `json:"id"`
-	}
-	_, err := r.c.do(ctx, request{operation: "create_artifact", method: http.MethodPost, path: "/artifacts/", in: body, out: &made, once: true})
-	return made.ID, err
+	var artifact made
+	_, err := r.c.do(ctx, request{operation: "create_artifact", method: http.MethodPost, path: "/artifacts/", in: body, out: &artifact, once: true})
+	return artifact.ID, err
 }
 
 func (r *Reporter) updateArtifact(ctx context.Context, id string, change object) error {

@@ -189,13 +189,30 @@ func (c *Client) send(ctx context.Context, r request, body []byte) (int, error) 
 	if resp.StatusCode/100 != 2 {
 		return resp.StatusCode, c.refusal(r.operation, resp, answer)
 	}
-	if r.out == nil || len(answer) == 0 {
-		return resp.StatusCode, nil
-	}
-	if err := json.Unmarshal(answer, r.out); err != nil {
+	if err := decode(answer, r.out); err != nil {
 		return resp.StatusCode, fmt.Errorf("prefect: %s: read the answer: %w; is PREFECT_API_URL the address of Prefect's API, which mostly ends in /api?", r.operation, err)
 	}
 	return resp.StatusCode, nil
+}
+
+// wholeness is what knows whether an answer says all that one of Prefect would. What does not comes from
+// a broken server or another one: it says nothing of what was asked.
+type wholeness interface{ whole() bool }
+
+// decode reads an answer into out, nil for nothing.
+func decode(answer []byte, out any) error {
+	if out == nil {
+		return nil
+	}
+	if len(answer) > 0 {
+		if err := json.Unmarshal(answer, out); err != nil {
+			return err
+		}
+	}
+	if w, ok := out.(wholeness); ok && !w.whole() {
+		return errors.New("it is not one of Prefect")
+	}
+	return nil
 }
 
 func (c *Client) sign(req *http.Request) {

@@ -116,9 +116,7 @@ func (r *Runner) skip(ctx context.Context, late []serverRun, newest time.Time) {
 		for _, run := range batch {
 			ids = append(ids, run.ID)
 		}
-		var answer struct {
-			Results []verdict `json:"results"`
-		}
+		var answer verdicts
 		_, err := r.c.do(ctx, request{
 			operation: "skip", method: http.MethodPost, path: "/flow_runs/bulk_set_state", out: &answer,
 			in: object{

@@ -155,8 +155,8 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 	if err != nil {
 		return err
 	}
-	var made serverRun
-	ask := request{operation: "create_run", method: http.MethodPost, path: "/flow_runs/", in: body, out: &made}
+	var created serverRun
+	ask := request{operation: "create_run", method: http.MethodPost, path: "/flow_runs/", in: body, out: &created}
 	if parent != "" {
 		body["parent_task_run_id"] = parent
 		ask.patient = true // it may be reported by another process, a moment later
@@ -178,7 +178,7 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 	if err != nil {
 		return err
 	}
-	r.begin(made.ID, made.State, status == http.StatusCreated)
+	r.begin(created.ID, created.State, status == http.StatusCreated)
 	return nil
 }
 

@@ -235,6 +235,46 @@ func TestWhatIsRefusedForGoodIsToldSo(t *testing.T) {
 	}
 }
 
+// saying answers a part of the API well, and with a text of its own.
+type saying struct {
+	*prefecttest.Server
+	path, body string
+}
+
+func (s saying) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, s.path) {
+		return reply{200, s.body, ""}.response(), nil
+	}
+	return s.Server.RoundTrip(r)
+}
+
+// A proxy that answers anything with 200 refuses nothing: only Prefect's own word does.
+func TestAnAnswerThatIsNoneOfPrefectIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		path, body, says string
+		permanent        bool
+	}{
+		{"/set_state", `{}`, "not one of Prefect", false},
+		{"/set_state", ``, "not one of Prefect", false},
+		{"/set_state", `{"status":"ok"}`, "not one of Prefect", false},
+		{"/set_state", `{"status":"WAIT"}`, "WAIT", false},
+		{"/set_state", `{"status":"ABORT","details":{"reason":"a rule"}}`, "a rule", true},
+		{"/set_state", `{"status":"REJECT"}`, "REJECT", true},
+		{"/flow_runs/", `{}`, "not one of Prefect", false},
+		{"/flows/", `{}`, "not one of Prefect", false},
+		{"/artifacts/", `{}`, "not one of Prefect", false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			_, err := client(t, Options{Transport: saying{prefecttest.New(), c.path, c.body}}).Report(t.Context(), full("periodic_check"))
+			var refused interface{ Permanent() bool }
+			if err == nil || !strings.Contains(err.Error(), c.says) || (errors.As(err, &refused) && refused.Permanent()) != c.permanent {
+				t.Errorf("%s answers %q: %v, want for good %v", c.path, c.body, err, c.permanent)
+			}
+		})
+	}
+}
+
 func TestARunIsPartOfOneThatOnlyItsKeyTells(t *testing.T) {
 	t.Parallel()
 	s := prefecttest.New()

@@ -172,8 +172,9 @@ func (s answering) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestAServerThatLetsNothingBeginIsAway(t *testing.T) {
 	for name, claims := range map[string]string{
-		"no results": `{"results":[]}`,
-		"wait":       `{"results":[{"status":"WAIT","state":null,"details":{"delay_seconds":1e6,"reason":"no slot"}}]}`,
+		"no results":         `{"results":[]}`,
+		"no word of Prefect": `{"results":[{"status":"ok"}]}`,
+		"wait":               `{"results":[{"status":"WAIT","state":null,"details":{"delay_seconds":1e6,"reason":"no slot"}}]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBench(t, func(b *bench) {
