@@ -69,7 +69,7 @@ func cutAt(t *testing.T, at int, late bool) {
 		t.Errorf("cut at %d: got %v", at, err)
 	}
 	line.at = 0
-	id, err := tracker.Track(t.Context(), told, p.notes, p.save)
+	made, err := tracker.Track(t.Context(), told, p.notes, p.save)
 	if err != nil {
 		t.Errorf("cut at %d (late %v): %v", at, late, err)
 		return
@@ -79,7 +79,7 @@ func cutAt(t *testing.T, at int, late bool) {
 		t.Fatalf("cut at %d (late %v): %d runs, %d models, %d versions, want one of each", at, late, len(runs), len(models), len(versions))
 	}
 	r := runs[0]
-	if r.ID != id || r.Status != runFinished || len(r.Outputs) != 1 || len(r.Datasets) != 2 || len(r.Metrics) < 20 || len(r.Params) < 10 {
+	if r.ID != made.ID || r.Status != runFinished || len(r.Outputs) != 1 || len(r.Datasets) != 2 || len(r.Metrics) < 20 || len(r.Params) < 10 {
 		t.Errorf("cut at %d (late %v): the run is %+v", at, late, r)
 	}
 	if n := len(server.Files(r.ID)); n != 6 {
@@ -332,10 +332,10 @@ func TestRunWasDeleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.DeleteRun(first)
+	server.DeleteRun(first.ID)
 	second, err := tracker.Track(t.Context(), told, p.notes, p.save)
-	if err != nil || second == first || len(server.Versions()) != 1 {
-		t.Errorf("the run is %s, then %s, with %d versions (%v)", first, second, len(server.Versions()), err)
+	if err != nil || second.ID == first.ID || len(server.Versions()) != 1 {
+		t.Errorf("the run is %s, then %s, with %d versions (%v)", first.ID, second.ID, len(server.Versions()), err)
 	}
 }
 

@@ -109,12 +109,12 @@ func TestCutOnServer(t *testing.T) {
 				t.Errorf("cut at %d: got %v", at, err)
 			}
 			line.at = 0
-			id, err := tracker.Track(t.Context(), told, p.notes, p.save)
+			made, err := tracker.Track(t.Context(), told, p.notes, p.save)
 			if err != nil {
 				t.Errorf("cut at %d (late %v): %v", at, late, err)
 				continue
 			}
-			if got := countOnServer(t, tracker.client, told.Version.Name, id); got != [4]int{1, 1, 1, 1} {
+			if got := countOnServer(t, tracker.client, told.Version.Name, made.ID); got != [4]int{1, 1, 1, 1} {
 				t.Errorf("cut at %d (late %v): %v runs, models, outputs, versions", at, late, got)
 			}
 		}

@@ -24,16 +24,16 @@ func scenario(t *testing.T, tracker *Tracker, w *world) []ml.TrackedRun {
 	ids := make(map[string]bool)
 	for _, r := range told {
 		p := new(page)
-		id, err := tracker.Track(t.Context(), r, nil, p.save)
+		made, err := tracker.Track(t.Context(), r, nil, p.save)
 		if err != nil {
 			t.Fatal(err)
 		}
 		again, err := tracker.Track(t.Context(), r, p.notes, p.save)
-		if err != nil || again != id || ids[id] {
-			t.Errorf("%s: the run is %s, then %s (%v)", runName(r), id, again, err)
+		if err != nil || again != made || ids[made.ID] {
+			t.Errorf("%s: the run is %s, then %s (%v)", runName(r), made, again, err)
 		}
-		ids[id] = true
-		notANumber(t, tracker.client, id)
+		ids[made.ID] = true
+		notANumber(t, tracker.client, made.ID)
 	}
 	experiments(t, tracker.client)
 	back := ml.Aliases{Champion: one, Previous: wide.Version.Name}

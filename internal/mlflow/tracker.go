@@ -93,13 +93,20 @@ type notes struct {
 	Doubts int `json:"doubts,omitempty"`
 }
 
-// Track tells of a retraining and returns the id of its run. It may be called again with the same run
+// Told is a run on the server.
+type Told struct {
+	ID string
+	// URL is where people see it, in the view for models that are trained.
+	URL string
+}
+
+// Track tells of a retraining and returns its run. It may be called again with the same run
 // and the notes saved last, empty if there are none, until it returns no error, and even after: what is
 // there is left as it is, and nothing is made twice. An error whose Permanent method says so ends that; the
 // run is closed as far as it came.
 func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMessage,
 	save func(ctx context.Context, notes json.RawMessage) error,
-) (string, error) {
+) (Told, error) {
 	d := &delivery{tracker: t, client: t.client, told: run, save: save}
 	if len(saved) > 0 {
 		if err := json.Unmarshal(saved, &d.notes); err != nil {
@@ -112,21 +119,12 @@ func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMe
 		d.abandon(ctx, err)
 	}
 	if err != nil {
-		return d.notes.RunID, fmt.Errorf("track %s: %w", runName(run), err)
+		return Told{}, fmt.Errorf("track %s: %w", runName(run), err)
 	}
 	if len(d.leftOut) > 0 {
 		t.options.Logger.WarnContext(ctx, "mlflow could not be told of all", "run", runName(run), "left_out", d.leftOut)
 	}
-	return d.notes.RunID, nil
-}
-
-// RunURL is where people see a run, in the view for models that are trained.
-func (t *Tracker) RunURL(ctx context.Context, runID string) (string, error) {
-	experiment, err := t.client.experiment(ctx, t.options.Experiment)
-	if err != nil {
-		return "", fmt.Errorf("address of run %s: %w", runID, err)
-	}
-	return fmt.Sprintf("%s/#/experiments/%s/runs/%s?workflowType=machine_learning", t.client.base, experiment, runID), nil
+	return Told{ID: d.notes.RunID, URL: fmt.Sprintf("%s/#/experiments/%s/runs/%s?workflowType=machine_learning", t.client.base, d.experiment, d.notes.RunID)}, nil
 }
 
 // unavailable reports whether something is not there any more, which no later try changes.

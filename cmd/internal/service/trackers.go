@@ -197,14 +197,14 @@ func (t *trackers) tellMLflow(ctx context.Context, d ml.Delivery, save outbox.Sa
 		if err := read(d, &run); err != nil {
 			return err
 		}
-		id, err := t.mlflow.Track(ctx, run, d.Notes, save)
+		told, err := t.mlflow.Track(ctx, run, d.Notes, save)
 		if err != nil {
 			return err
 		}
-		if err := t.platform.Store.SetMLflowRun(ctx, run.JobID, id); err != nil {
+		if err := t.platform.Store.SetMLflowRun(ctx, run.JobID, told.ID); err != nil {
 			return err
 		}
-		return t.linkRun(ctx, run, id)
+		return t.linkRun(ctx, run, told.URL)
 	case ml.DeliveryAliases:
 		var aliases ml.Aliases
 		if err := read(d, &aliases); err != nil {
@@ -217,14 +217,11 @@ func (t *trackers) tellMLflow(ctx context.Context, d ml.Delivery, save outbox.Sa
 	return unreadable{fmt.Errorf("a delivery of kind %q is none that MLflow is told", d.Kind)}
 }
 
-// linkRun owes Prefect a link from the retraining to its run in MLflow, which is there only now.
-func (t *trackers) linkRun(ctx context.Context, run ml.TrackedRun, id string) error {
+// linkRun owes Prefect a link from the retraining to its run in MLflow, which is there only now. It asks
+// nothing of MLflow: what was told would be told again for an answer that did not come.
+func (t *trackers) linkRun(ctx context.Context, run ml.TrackedRun, url string) error {
 	if t.prefect == nil {
 		return nil
-	}
-	url, err := t.mlflow.RunURL(ctx, id)
-	if err != nil {
-		return err
 	}
 	state := flowrun.Completed
 	if run.Version == nil {

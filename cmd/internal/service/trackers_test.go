@@ -15,6 +15,7 @@ import (
 
 	"iacontinu/internal/ml"
 	"iacontinu/internal/mlflow/mlflowtest"
+	"iacontinu/internal/prefect"
 )
 
 // tracked is a platform that made versions while nobody told MLflow, and then tells a server in memory.
@@ -102,6 +103,46 @@ func TestWhatWasNotWrittenDownIsNotInvented(t *testing.T) {
 	run, err := tr.toldOnce(t.Context(), v)
 	if err != nil || !run.Partial || run.Args.Generate || run.Result.HoldoutSamples == 0 || run.Result.Verdict != ml.VerdictActivated {
 		t.Errorf("%+v, %v", run, err)
+	}
+}
+
+// Prefect is owed the link to a run that MLflow was told of, whatever MLflow answers after that.
+func TestALinkAsksNothingOfMLflow(t *testing.T) {
+	t.Parallel()
+	server := mlflowtest.New()
+	var ended bool
+	tr, p := tracked(t, 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ended {
+			w.WriteHeader(http.StatusBadGateway)
+			return
+		}
+		server.ServeHTTP(w, r)
+		ended = strings.HasSuffix(r.URL.Path, "/runs/update")
+	}))
+	if err := tr.compare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if tr.prefect, err = prefect.New(prefect.Options{URL: "http://prefect.example/api"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Store.Subscribe(t.Context(), ml.ServicePrefect, true); err != nil {
+		t.Fatal(err)
+	}
+	d, err := p.Store.BeginDelivery(t.Context(), ml.ServiceMLflow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(context.Context, json.RawMessage) error { return nil }
+	if err := tr.tellMLflow(t.Context(), d, save); err != nil || !ended {
+		t.Fatalf("told to the end %v, error %v", ended, err)
+	}
+	links, err := p.Store.Waiting(t.Context(), ml.ServicePrefect, ml.DeliveryFlowRun)
+	if err != nil || len(links) != 1 {
+		t.Fatalf("prefect is owed %q, %v; want the link", links, err)
+	}
+	if want := "/runs/" + server.Runs()[0].ID + "?workflowType=machine_learning"; !strings.Contains(links[0], want) || !strings.Contains(links[0], "/#/experiments/1/") {
+		t.Errorf("prefect is owed %s, want %s", links[0], want)
 	}
 }
 
