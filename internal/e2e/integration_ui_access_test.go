@@ -8,6 +8,8 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"iacontinu/internal/api"
 )
 
 // press presses keys one after the other.
@@ -61,13 +63,28 @@ func (s *site) asks() {
 			s.t.Errorf("%s: the keyboard is at %q, want it in the question", d.button, s.focus())
 		}
 		s.examine("asked " + d.button)
-		predictions(s.t, s.api, 1, 0) // parts of the page that change meanwhile take nothing away
+		s.shot("ui-asked-" + strings.Trim(strings.ToLower(strings.Fields(d.button)[0]), "^"))
+		versions := len(s.versions())
+		if _, err := login(s.t, s.api, "admin", "admin123").Retrain(s.t.Context(), api.RetrainRequest{}, true); err != nil {
+			s.t.Fatal(err)
+		}
+		s.await("the list has news", func() bool { return js[bool](s.browser, "waiting.has('models-list')") })
+		if !s.sees(".dialog h2", d.question) {
+			s.t.Errorf("%s: news take the question away", d.button)
+		}
 		s.press(kb.Escape)
-		s.await("the question is gone", func() bool { return !s.sees(".dialog h2", d.question) })
+		s.await("the question is gone, and the news are shown", func() bool {
+			return !s.sees(".dialog h2", d.question) && len(s.versions()) == versions+1
+		})
 		if s.focus() != asked {
 			s.t.Errorf("%s: afterwards the keyboard is at %q, want the button", d.button, s.focus())
 		}
 	}
+}
+
+// versions are those that the page lists.
+func (s *site) versions() []string {
+	return js[[]string](s.browser, "[...document.querySelectorAll('#models-list tbody th')].map(e => e.textContent)")
 }
 
 // french: every page is in the language that is chosen, but for what another program says.
@@ -81,6 +98,11 @@ func (s *site) french(paths ...string) {
 		}
 	}
 	s.reset()
+	s.open(s.url + "/predict")
+	s.fill("input[name='f.feature1']", "99")
+	s.fill("input[name='f.feature2']", "0,5")
+	s.click("button", "^Prédire$", s.leadsTo(".answer .notice", "le modèle n’a pas vu"))
+	s.shot("ui-french-answer")
 	s.open(s.url + "/models")
 	s.click("button", "^Activer v", s.leadsTo("h2", "^Faire répondre cette version"))
 	s.examine("french question")

@@ -101,6 +101,10 @@ func (s *site) doors() {
 	s.open(s.url + "/drift")
 	s.see("h1", "^Sign in$")
 	s.looks("door", "/login")
+	s.click("button", "^FR$", s.leadsTo("h1", "^Connexion$"))
+	s.pictures("french", "/login", "light")
+	s.reset()
+	s.click("button", "^EN$", s.leadsTo("h1", "^Sign in$"))
 	s.enter("admin", "wrong")
 	s.see(".notice", "do not belong together")
 	s.enter("admin", "admin123")
@@ -289,7 +293,7 @@ func (s *site) pictures(prefix, path, theme string) {
 // reset takes the browser out of a phone's size.
 func (s *site) reset() {
 	s.t.Helper()
-	if _, err := do(s.browser, chromedp.EmulateReset()); err != nil {
+	if _, err := do(s.browser, chromedp.EmulateViewport(1440, 900)); err != nil {
 		s.t.Error(err)
 	}
 }

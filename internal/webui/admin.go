@@ -32,13 +32,10 @@ type logRow struct {
 	Says []api.Remark
 }
 
-// saysOf is what an entry says: its event, of its details and who it was.
-func saysOf(e api.LogEntry, who string) []api.Remark {
+// saysOf is what an entry says: its event, with its details.
+func saysOf(e api.LogEntry) []api.Remark {
 	values := map[string]any{}
 	_ = json.Unmarshal(e.Details, &values) // of another program: then its message is shown
-	if who != "" {
-		values["who"] = who
-	}
 	return []api.Remark{{Code: "log." + e.EventType, Values: values}}
 }
 
@@ -83,11 +80,10 @@ func loadAdmin(ctx context.Context, v *visit) (any, error) {
 		names[u.ID] = u.Username
 	}
 	for _, entry := range logs.Logs {
-		row := logRow{LogEntry: entry}
+		row := logRow{LogEntry: entry, Says: saysOf(entry)}
 		if entry.UserID != nil {
 			row.Who = names[*entry.UserID]
 		}
-		row.Says = saysOf(entry, row.Who)
 		d.Logs = append(d.Logs, row)
 	}
 	d.Total, d.Settings = logs.Total, settings.Settings

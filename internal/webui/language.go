@@ -116,7 +116,7 @@ func (l *language) share(of float64) string {
 func (l *language) chance(p float64) string {
 	const least = 1e-4
 	if p < least {
-		return "< " + l.significant(least)
+		return "<\u00a0" + l.significant(least)
 	}
 	return l.significant(p)
 }

@@ -155,7 +155,7 @@ func TestNumbers(t *testing.T) {
 	en, fr := words(t)["en"], words(t)["fr"]
 	for got, want := range map[string]string{
 		en.percent(1, 0.953): "95.3%", fr.percent(1, 0.953): "95,3\u00a0%", en.number(0, 12345): "12,345", fr.significant(-0.09621): "-0,0962",
-		en.significant(1): "1", en.significant(0.001): "0.001", en.significant(1234.5): "1,234", en.chance(0): "< 0.0001", en.chance(0.863): "0.863",
+		en.significant(1): "1", en.significant(0.001): "0.001", en.significant(1234.5): "1,234", en.chance(0): "<\u00a00.0001", en.chance(0.863): "0.863",
 		en.day(now): "25 Nov", fr.moment(now): "25 nov. 2026, 13:00 UTC",
 	} {
 		if got != want {

@@ -90,7 +90,11 @@ func (p *Platform) workerCheck(ctx context.Context) api.Check {
 		oldest = max(oldest, d.OldestWait)
 	}
 	if waiting > 0 && check.Detail == "" {
-		return said(check.Status, api.Remark{Code: "part.jobs_wait", Values: map[string]any{"n": waiting, "overdue": oldest.Seconds()}})
+		code := "part.jobs_wait"
+		if oldest < time.Second { // due later, or just now
+			code = "part.jobs_queued"
+		}
+		return said(check.Status, api.Remark{Code: code, Values: map[string]any{"n": waiting, "overdue": oldest.Seconds()}})
 	}
 	return check
 }

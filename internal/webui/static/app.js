@@ -25,6 +25,7 @@ function tellTimes(root) {
   }
 }
 tellTimes(document);
+document.querySelector('nav [aria-current]')?.scrollIntoView({inline: 'center', block: 'nearest'}); // of a row that is longer than a phone
 setInterval(() => tellTimes(document), 1000);
 
 // Parts of the page that changed take the place of the old ones, unless someone is at work in those: then
@@ -33,7 +34,7 @@ const waiting = new Map();
 
 function busy(element) {
   const active = document.activeElement;
-  return element.contains(active) && active.matches('input, textarea, select') || document.querySelector(':popover-open') !== null;
+  return element.contains(active) && active.matches('input, textarea, select') || element.querySelector(':popover-open') !== null;
 }
 
 function put(id) {
@@ -47,16 +48,18 @@ function put(id) {
   const keyOf = (e, i) => e.id || i;
   const open = new Set([...old.querySelectorAll('details')].map((e, i) => e.open ? keyOf(e, i) : null));
   const scrolled = [...old.querySelectorAll('.scroll')].map(e => [e.scrollLeft, e.scrollTop]);
-  const focused = old.contains(document.activeElement) ? [...old.querySelectorAll('a, button, summary, [tabindex]')].indexOf(document.activeElement) : -1;
+  const within = root => [...root.querySelectorAll('a, button, summary, [tabindex]')];
+  const nameOf = e => e.tagName + (e.getAttribute('href') ?? e.getAttribute('popovertarget') ?? e.textContent);
+  const at = within(old).indexOf(document.activeElement), focused = within(old)[at];
   old.replaceWith(fresh);
   fresh.querySelectorAll('details').forEach((e, i) => { e.open = e.open || open.has(keyOf(e, i)); });
   fresh.querySelectorAll('.scroll').forEach((e, i) => { if (scrolled[i]) [e.scrollLeft, e.scrollTop] = scrolled[i]; });
-  if (focused >= 0) fresh.querySelectorAll('a, button, summary, [tabindex]')[focused]?.focus({preventScroll: true});
+  if (focused) (within(fresh).find(e => nameOf(e) === nameOf(focused)) ?? within(fresh)[at])?.focus({preventScroll: true}); // rows may have come before it
   tellTimes(fresh);
 }
 const putAll = () => setTimeout(() => waiting.forEach((_, id) => put(id)));
 document.addEventListener('focusout', putAll);
-document.addEventListener('toggle', putAll, true); // a question was answered: its button stayed while it was open
+document.addEventListener('toggle', putAll, true); // a question was closed: its part stayed as it was while it was open
 
 // A browser has few connections to one server: a page that nobody sees gives its own back.
 let stream = null;
