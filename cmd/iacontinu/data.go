@@ -65,7 +65,8 @@ func importCSV(c *call, args []string) error {
 			return err
 		}
 		c.imported(set, report, time.Since(started))
-		return p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID))
+		return p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID),
+			map[string]any{"generation_id": set.ID, "samples": set.Samples})
 	})
 }
 
@@ -128,7 +129,8 @@ func generate(c *call, args []string) error {
 			return err
 		}
 		fmt.Fprintf(c.out, "dataset %d: %d rows, drift %s, seed %d\n", set.ID, set.Samples, driftName(set.Drift), set.Seed)
-		return p.Audit(c.ctx, "generate", fmt.Sprintf("generated dataset %d of %d rows", set.ID, set.Samples))
+		return p.Audit(c.ctx, "generate", fmt.Sprintf("generated dataset %d of %d rows", set.ID, set.Samples),
+			map[string]any{"generation_id": set.ID, "samples": set.Samples})
 	})
 }
 

@@ -74,6 +74,6 @@ func (c *call) swap(event string, activate func(*service.Platform) (ml.Version, 
 		if change, ok := wording.Joined(wording.In("en"), service.SchemaChange(before, v)); ok {
 			fmt.Fprintf(c.out, "  %s\n", change)
 		}
-		return p.Audit(c.ctx, event, "activated version "+v.Name)
+		return p.Audit(c.ctx, event, "activated version "+v.Name, map[string]any{"model_version": v.Name})
 	})
 }

@@ -63,7 +63,8 @@ func userAdd(c *call, args []string) error {
 			return err
 		}
 		fmt.Fprintf(c.out, "user %s has role %s\n", u.Username, u.Role)
-		return p.Audit(c.ctx, "user_created", fmt.Sprintf("created user %s with role %s", u.Username, u.Role))
+		return p.Audit(c.ctx, "user_created", fmt.Sprintf("created user %s with role %s", u.Username, u.Role),
+			map[string]any{"username": u.Username, "role": u.Role})
 	})
 }
 
@@ -90,7 +91,7 @@ func userPasswd(c *call, args []string) error {
 			return err
 		}
 		fmt.Fprintf(c.out, "password of %s set; their tokens are invalid\n", user.Username)
-		return p.Audit(c.ctx, "password_changed", "set the password of user "+user.Username)
+		return p.Audit(c.ctx, "password_changed", "set the password of user "+user.Username, map[string]any{"username": user.Username})
 	})
 }
 

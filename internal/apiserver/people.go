@@ -88,7 +88,7 @@ func (s *Server) password(ctx context.Context, in *with[api.PasswordRequest]) (*
 	if err != nil {
 		return nil, err
 	}
-	if err := s.audit(ctx, "password_changed", who.Username+" changed the password", nil); err != nil {
+	if err := s.audit(ctx, "password_changed", who.Username+" changed the password", map[string]any{"username": who.Username}); err != nil {
 		return nil, err
 	}
 	return &with[api.LoginResponse]{tokenAnswer(token, now)}, nil

@@ -158,7 +158,7 @@ func english() map[string]string {
 		"log.login":             "logged in",
 		"log.login_failed":      "a login as {username} failed",
 		"log.logout":            "logged out",
-		"log.password_changed":  "password changed",
+		"log.password_changed":  "the password of {username} was changed",
 		"log.user_created":      "account {username} was made, with the role {role:role}",
 		"log.user_changed":      "account {username} was changed: role {role:role}",
 		"log.activate":          "version {model_version} is active",

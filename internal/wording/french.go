@@ -156,7 +156,7 @@ func french() map[string]string {
 		"log.login":             "connexion",
 		"log.login_failed":      "connexion refusée à {username}",
 		"log.logout":            "déconnexion",
-		"log.password_changed":  "mot de passe changé",
+		"log.password_changed":  "mot de passe de {username} changé",
 		"log.user_created":      "compte {username} créé, avec le rôle {role:role}",
 		"log.user_changed":      "compte {username} modifié, rôle : {role:role}",
 		"log.activate":          "version {model_version} mise en service",

@@ -118,10 +118,16 @@ func TestSentences(t *testing.T) {
 		{fr, []remark{waits(0)}, "0 tâche attend, en retard de 1\u00a0h 6\u00a0min."},
 		{fr, []remark{waits(2)}, "2 tâches attendent, la plus ancienne en retard de 1\u00a0h 6\u00a0min."},
 		{fr, []remark{{"part.last_check", map[string]any{"ago": 0.2, "method": "random"}}}, "Dernier contrôle il y a 0\u00a0s, par tirage au hasard."},
-		{fr, []remark{{"check.rejected", nil}, {"check.few_rows", map[string]any{"rows": 12345, "want": int64(200)}}},
-			"Le nouveau modèle n’a pas été retenu et la dérive demeure. Trop peu de prédictions depuis la mise en service pour mesurer\u00a0: 12\u00a0345 sur les 200 nécessaires."},
-		{fr, []remark{{"gate.better", map[string]any{"accuracy": 0.9531, "rows": 400, "majority": 0.5}}},
-			"Sur 400 lignes de test, 95,31\u00a0% de bonnes réponses\u00a0: mieux que de toujours donner la réponse la plus fréquente (50\u00a0%)."},
+		{
+			fr,
+			[]remark{{"check.rejected", nil}, {"check.few_rows", map[string]any{"rows": 12345, "want": int64(200)}}},
+			"Le nouveau modèle n’a pas été retenu et la dérive demeure. Trop peu de prédictions depuis la mise en service pour mesurer\u00a0: 12\u00a0345 sur les 200 nécessaires.",
+		},
+		{
+			fr,
+			[]remark{{"gate.better", map[string]any{"accuracy": 0.9531, "rows": 400, "majority": 0.5}}},
+			"Sur 400 lignes de test, 95,31\u00a0% de bonnes réponses\u00a0: mieux que de toujours donner la réponse la plus fréquente (50\u00a0%).",
+		},
 		{en, []remark{{"drift.drawn", map[string]any{"value": 0.31244, "threshold": 0.5}}}, "The random number 0.312 is below 0.5, which counts as drift."},
 		{en, []remark{{"check.forced", nil}, {"of a newer program", nil}}, ""},
 		{en, []remark{{"check.few_rows", map[string]any{"rows": 1}}}, ""}, // a value is missing

@@ -32,7 +32,7 @@ func TestMigrateDownAndStartAgain(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := openPlatform(t, dir)
-	if err := p.Audit(t.Context(), "kept", "an entry that stays"); err != nil {
+	if err := p.Audit(t.Context(), "kept", "an entry that stays", nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := pending(t, p); n != 0 {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/user"
@@ -29,10 +30,13 @@ func (p *Platform) Accounts(ctx context.Context) (*auth.Service, error) {
 	return auth.New(ctx, auth.Options{Signer: signer, Users: p.Store, Revocations: p.Store, Logger: p.Log})
 }
 
-// Audit records what an operator did. The deed itself is done, which an error says too.
-func (p *Platform) Audit(ctx context.Context, event, message string) error {
-	who, _ := json.Marshal(map[string]string{"by": operatorName()}) // a string: cannot fail
-	entry := ml.AuditEntry{Level: "INFO", Component: "cli", EventType: event, Message: message, Details: string(who), CreatedAt: time.Now()}
+// Audit records what an operator did, with the details that the API records of the same event. The deed itself
+// is done, which an error says too.
+func (p *Platform) Audit(ctx context.Context, event, message string, details map[string]any) error {
+	all := map[string]any{"by": operatorName()}
+	maps.Copy(all, details)
+	text, _ := json.Marshal(all) // strings and numbers: cannot fail
+	entry := ml.AuditEntry{Level: "INFO", Component: "cli", EventType: event, Message: message, Details: string(text), CreatedAt: time.Now()}
 	if err := p.Store.Audit(ctx, entry); err != nil {
 		return fmt.Errorf("%s; but that could not be recorded in the audit: %w", message, err)
 	}
