@@ -90,8 +90,8 @@ func TestPages(t *testing.T) {
 	s.watches()
 	s.looks("admin", "/", "/predict", "/data", "/drift", "/models", "/monitoring", "/admin")
 	s.keys()
-	s.asks()
 	s.french("/", "/predict", "/data?id=1", "/drift", "/models", "/monitoring", "/admin")
+	s.asks()
 	s.rules()
 	s.viewer()
 }

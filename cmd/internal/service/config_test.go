@@ -88,6 +88,7 @@ func TestServersAreJudgedAtTheStart(t *testing.T) {
 		"MLFLOW_EXPERIMENT_NAME= ", "MLFLOW_MODEL_NAME= ", "MLFLOW_MODEL_NAME=a/b", "MLFLOW_MODEL_NAME=it's", "MLFLOW_MODEL_NAME=..",
 		"PREFECT_API_URL=http://localhost:220000/api", "PREFECT_API_URL=http://localhost:4200/#/runs", "PREFECT_API_URL=http://u:hush@localhost:4200/api",
 		"PREFECT_API_SSL_CERT_FILE=/nope", "PREFECT_API_SSL_CERT_FILE=" + none, "DISCORD_WEBHOOK_URL=https://discord.com:99999/hush",
+		"NOTIFY_LANGUAGE=de",
 	} {
 		name, _, _ := strings.Cut(setting, "=")
 		var c UpConfig
