@@ -1,0 +1,40 @@
+//go:build integration
+
+package composetest
+
+import (
+	"testing"
+
+	"iacontinu/internal/api"
+)
+
+// TestVariants: Compose can read each of them.
+func TestVariants(t *testing.T) {
+	if *envFile == "" {
+		t.Skip("needs an engine: make compose-test has one")
+	}
+	for _, name := range []string{"dev", "staging", "tls"} {
+		compose(t, "--file", "../../../docker-compose.yml", "--file", "../../compose/"+name+".yml", "config", "--quiet")
+	}
+}
+
+// TestASingleContainer is deploy/compose/single.yml, started and used.
+func TestASingleContainer(t *testing.T) {
+	if *envFile == "" {
+		t.Skip("needs an engine and images: make compose-test has them")
+	}
+	single := []string{"compose", "--progress", "quiet", "--file", "../../compose/single.yml", "--env-file", *envFile, "--project-name", "iacontinu-test-single"}
+	defer func() { docker(t, append(single, "down", "--volumes", "--timeout", "5")...) }()
+	docker(t, append(single, "up", "--wait", "--no-build")...)
+	client := admin(t)
+	eventually(t, "a model serves", func() error {
+		_, err := client.Ready(t.Context())
+		return err
+	})
+	if answer, err := client.Predict(t.Context(), []float64{0.5, 0.5}); err != nil || answer.Prediction != 1 {
+		t.Errorf("predict: %+v, %v", answer, err)
+	}
+	if generated, err := client.Generate(t.Context(), api.GenerateRequest{Samples: 10}); err != nil || generated.SamplesCreated != 10 {
+		t.Errorf("generate: %+v, %v", generated, err)
+	}
+}
