@@ -75,6 +75,7 @@ func TestRules(t *testing.T) {
 		"environment":                {"internal/store/a.go", "package store\nimport \"os\"\nvar x = os.Getenv(\"X\")", "internal/store/a.go:3: os.Getenv"},
 		"environment, renamed":       {"bench/x/a.go", "package main\nimport sys \"os\"\nvar x = sys.Environ()", "sys.Environ"},
 		"environment in cmd":         {"cmd/internal/boot/a.go", `package boot; import "os"; var x = os.Getenv("X")`, ""},
+		"environment of a stand-in":  {"deploy/docker/x/a.go", `package main; import "os"; var x = os.Getenv("X")`, ""},
 		"environment in a test":      {"internal/store/a_test.go", `package store; import "os"; var x = os.Getenv("X")`, ""},
 		"environment by its library": {"internal/auth/a.go", `package auth; import "github.com/caarlos0/env/v11"; var x = env.Parse`, "the environment is read in cmd alone"},
 		"a method of that name":      {"internal/store/a.go", `package store; func f(os interface{ Getenv(string) }) { os.Getenv("X") }`, ""},
