@@ -123,24 +123,22 @@ func (o options) smoke(ctx context.Context, client *api.Client) error {
 
 // watched looks after the colour while it has the traffic. One look that fails may be a busy moment, two are not.
 func (o options) watched(ctx context.Context, client *api.Client) error {
-	ctx, cancel := context.WithTimeout(ctx, o.watch)
+	watch, cancel := context.WithTimeout(ctx, o.watch)
 	defer cancel()
-	failed := false
-	for sleep(ctx) {
-		switch _, err := isReady(ctx, client); {
-		case err == nil:
-			failed = false
-		case ctx.Err() != nil: // the look was called off
-		case failed:
+	for failed := false; ; {
+		_, err := isReady(ctx, client)
+		if err != nil && failed {
 			return err
-		default:
-			failed = true
+		}
+		failed = err != nil
+		goesOn := sleep(watch)
+		switch {
+		case ctx.Err() != nil:
+			return errors.New("interrupted")
+		case !goesOn && !failed: // a look that failed last is not left at that
+			return nil
 		}
 	}
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return errors.New("interrupted")
-	}
-	return nil
 }
 
 // drained waits until a colour answers no request any more, and returns how many are left in the end.
