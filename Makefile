@@ -94,7 +94,7 @@ bluegreen: ## two colours of the API behind a real Caddy, switched under load; n
 	@deploy/bluegreen/test build/bluegreen
 
 .PHONY: nightly
-nightly: compose-test bluegreen ## what .ci/run has no time for: all services of docker-compose.yml, blue and green
+nightly: compose-test bluegreen controlplane ## what .ci/run has no time for: all services of docker-compose.yml, blue and green, a control plane
 
 .PHONY: check
 check: format vet lint shape kubernetes rules benchmarks modules ## format, vet, linters, architecture, schema, Kubernetes, alert rules, benchmarks, modules

@@ -2,6 +2,7 @@ package kubernetes
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -135,6 +136,16 @@ func TestSettingsExist(t *testing.T) {
 			t.Errorf("%s: the pod reads %s, the settings are in %s", overlay, c.EnvFrom[0].ConfigMapRef.Name, settings.Name)
 		}
 		values := settings.Data
+		for _, v := range the[*appsv1.StatefulSet](t, all, "").Spec.Template.Spec.Volumes {
+			if v.Secret == nil {
+				continue
+			}
+			for _, item := range v.Secret.Items {
+				if !slices.Contains(slices.Collect(maps.Values(values)), "/run/secrets/iacontinu/"+item.Path) {
+					t.Errorf("%s: no setting reads the secret %s", overlay, item.Key)
+				}
+			}
+		}
 		for _, e := range c.Env {
 			values[e.Name] = ""
 			if e.ValueFrom == nil || e.ValueFrom.SecretKeyRef == nil {
