@@ -23,6 +23,7 @@ func TestASingleContainer(t *testing.T) {
 	if *envFile == "" {
 		t.Skip("needs an engine and images: make compose-test has them")
 	}
+	compose(t, "stop", "--timeout", "5") // it publishes the same ports
 	single := []string{"compose", "--progress", "quiet", "--file", "../../compose/single.yml", "--env-file", *envFile, "--project-name", "iacontinu-test-single"}
 	defer func() { docker(t, append(single, "down", "--volumes", "--timeout", "5")...) }()
 	docker(t, append(single, "up", "--wait", "--no-build")...)
