@@ -41,7 +41,7 @@ func describe(span trace.Span, query string) {
 	text := strings.Join(words, " ")
 	span.SetAttributes(
 		attribute.String("db.system.name", "sqlite"), attribute.String("db.operation.name", name),
-		attribute.String("db.query.text", text[:min(len(text), maxStatement)]),
+		attribute.String("db.query.text", tracing.Text(text, maxStatement)),
 	)
 	if table := tableName.FindStringSubmatch(text); table != nil {
 		name += " " + table[1]

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
@@ -38,6 +39,33 @@ func TestStatementsAreShownWithoutTheirValues(t *testing.T) {
 		if !names[name] {
 			t.Errorf("no span %q, but %v", name, names)
 		}
+	}
+}
+
+// TestStatementsAreCutAtACharacter: half of one would have the whole batch of spans refused.
+func TestStatementsAreCutAtACharacter(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	kept := tracetest.NewInMemoryExporter()
+	ctx, root := sdktrace.NewTracerProvider(sdktrace.WithSyncer(kept)).Tracer("test").Start(t.Context(), "root")
+	for _, before := range []string{"", "x"} { // one of both has a character across the bound, wherever it is
+		var text string
+		ok(t, s.Reader().QueryRowContext(ctx, "SELECT '"+before+strings.Repeat("é", 500)+"'").Scan(&text))
+	}
+	root.End()
+	cut := 0
+	for _, span := range kept.GetSpans() {
+		for _, a := range span.Attributes {
+			if !utf8.ValidString(a.Value.String()) {
+				t.Errorf("%s shows half a character: %q", a.Key, a.Value.String())
+			}
+			if strings.Contains(a.Value.String(), "éé") {
+				cut++
+			}
+		}
+	}
+	if cut != 2 {
+		t.Errorf("%d statements were shown, want 2", cut)
 	}
 }
 

@@ -9,6 +9,8 @@ package tracing
 import (
 	"context"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/codes"
@@ -67,10 +69,22 @@ func nothing() trace.Span { return trace.SpanFromContext(context.Background()) }
 // name no secrets.
 func End(span trace.Span, err error) {
 	if err != nil && span.IsRecording() {
-		text := err.Error()
-		span.SetStatus(codes.Error, text[:min(len(text), maxStatus)])
+		span.SetStatus(codes.Error, Text(err.Error(), maxStatus))
 	}
 	span.End()
+}
+
+// Text is what others wrote as a span may hold it: no longer than most, in bytes, and valid, since one
+// invalid character has the whole batch refused that its span is sent in.
+func Text(s string, most int) string {
+	s = strings.ToValidUTF8(s, string(utf8.RuneError))
+	if len(s) <= most {
+		return s
+	}
+	for !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }
 
 // traceparent is the header of W3C Trace Context, and the key under which it is kept.

@@ -94,6 +94,26 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestTextIsValid: protobuf refuses a batch with one invalid character.
+func TestTextIsValid(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"": "", "café": "café", "cafés": "café", "caféé": "café", "12345é": "12345", "1234€": "1234",
+		"a\xffb": "a\uFFFDb", "\xff\xff\xff\xff\xff\xff\xff": "\uFFFD", "\xa9\xa9 1234": "\uFFFD 1",
+	} {
+		if got := Text(text, 5); got != want {
+			t.Errorf("of %q is shown %q, want %q", text, got, want)
+		}
+	}
+	tracer, spans := record(t)
+	_, span := Root(t.Context(), tracer, "root")
+	most := strings.Repeat("x", maxStatus-1)
+	End(span, errors.New(most+"é"))
+	if got := spans()[0].Status.Description; got != most {
+		t.Errorf("an error is told as %q", got)
+	}
+}
+
 func TestTransport(t *testing.T) {
 	t.Parallel()
 	var header http.Header
@@ -104,7 +124,7 @@ func TestTransport(t *testing.T) {
 	t.Cleanup(server.Close)
 	get := func(ctx context.Context) {
 		t.Helper()
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/path?secret=hush", http.NoBody)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/caf%E9?secret=hush", http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +155,7 @@ func TestTransport(t *testing.T) {
 		attributes[string(a.Key)] = a.Value.String()
 	}
 	want := map[string]string{
-		"http.request.method": "GET", "url.path": "/path", "http.response.status_code": "418", "server.address": strings.TrimPrefix(server.URL, "http://"),
+		"http.request.method": "GET", "url.path": "/caf\uFFFD", "http.response.status_code": "418", "server.address": strings.TrimPrefix(server.URL, "http://"),
 	}
 	if diff := cmp.Diff(want, attributes); diff != "" || span.Status.Code != codes.Error {
 		t.Errorf("status %v, attributes:\n%s", span.Status, diff)

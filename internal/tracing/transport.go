@@ -9,6 +9,9 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
+// maxAddress bounds the name of a server, and a path, on a span, in bytes.
+const maxAddress = 300
+
 // Transport sends the requests of a client in spans, and has them carry their trace to a server of the
 // platform. Paths are shown, queries are not.
 func Transport(next http.RoundTripper) http.RoundTripper { return transport{next} }
@@ -27,8 +30,8 @@ func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if span.IsRecording() {
 		span.SetAttributes(
 			attribute.String("http.request.method", r.Method),
-			attribute.String("server.address", r.URL.Host),
-			attribute.String("url.path", r.URL.Path),
+			attribute.String("server.address", Text(r.URL.Host, maxAddress)),
+			attribute.String("url.path", Text(r.URL.Path, maxAddress)),
 		)
 		if err == nil {
 			span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))

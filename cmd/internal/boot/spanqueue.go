@@ -1,7 +1,9 @@
 package boot
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -59,8 +61,11 @@ type spanSender struct {
 
 	tried, failed, dropped int64     // spans that left the queue; those that were not taken; those that never got into it
 	told                   int64     // of the lost ones
+	cause                  error     // of the last that were lost and not told of
 	quiet                  time.Time // until then nothing is said of lost spans
 }
+
+var errQueueFull = errors.New("the queue was full: the collector does not take them fast enough")
 
 // ExportSpans implements sdktrace.SpanExporter. It gives no error, for that would go to the global handler.
 func (s *spanSender) ExportSpans(ctx context.Context, batch []sdktrace.ReadOnlySpan) error {
@@ -68,21 +73,26 @@ func (s *spanSender) ExportSpans(ctx context.Context, batch []sdktrace.ReadOnlyS
 	s.tried += int64(len(batch))
 	if err != nil {
 		s.failed += int64(len(batch))
+		s.cause = err
 	}
 	// No more can wait than fit: that is exact while the queue is full, and too few later.
-	s.dropped = max(s.dropped, s.ended.Load()-s.tried-queuedSpans)
-	s.complain(ctx, err)
+	if dropped := s.ended.Load() - s.tried - queuedSpans; dropped > s.dropped {
+		s.dropped = dropped
+		s.cause = cmp.Or(s.cause, errQueueFull) // what was refused may be why it is full
+	}
+	s.complain(ctx)
 	return nil
 }
 
-// complain tells of spans that were lost, once a minute.
-func (s *spanSender) complain(ctx context.Context, err error) {
+// complain tells of spans that were lost, once a minute. Whether the collector or this process is to blame is the
+// error's to say.
+func (s *spanSender) complain(ctx context.Context) {
 	lost := s.failed + s.dropped
 	if lost == s.told || time.Now().Before(s.quiet) {
 		return
 	}
-	s.log.WarnContext(ctx, "spans are lost: the collector does not take them, or not fast enough", "spans", lost-s.told, "error", err)
-	s.told, s.quiet = lost, time.Now().Add(complainEvery)
+	s.log.WarnContext(ctx, "spans are lost", "spans", lost-s.told, "error", s.cause)
+	s.told, s.cause, s.quiet = lost, nil, time.Now().Add(complainEvery)
 }
 
 // Shutdown implements sdktrace.SpanExporter.

@@ -31,8 +31,14 @@ func (e exporter) Shutdown(context.Context) error {
 	return nil
 }
 
-// queueOf gives what ends n spans, and what stops the queue and reads the numbers of lost spans that were logged.
-func queueOf(t *testing.T, export func(spans int) error) (end func(n int), stop func() (lost []int)) {
+// loss is a line of the log that tells of lost spans.
+type loss struct {
+	Spans      int
+	Msg, Error string
+}
+
+// queueOf gives what ends n spans, and what stops the queue and reads what was logged of lost spans.
+func queueOf(t *testing.T, export func(spans int) error) (end func(n int), stop func() (lost []loss)) {
 	t.Helper()
 	var out bytes.Buffer
 	queue := newSpanQueue(exporter{export: export}, slog.New(slog.NewJSONHandler(&out, nil)))
@@ -43,16 +49,16 @@ func queueOf(t *testing.T, export func(spans int) error) (end func(n int), stop 
 			span.End()
 		}
 	}
-	stop = func() (lost []int) {
+	stop = func() (lost []loss) {
 		if err := provider.Shutdown(t.Context()); err != nil {
 			t.Error(err)
 		}
 		for lines := json.NewDecoder(&out); lines.More(); {
-			var line struct{ Spans int }
+			var line loss
 			if err := lines.Decode(&line); err != nil {
 				t.Fatal(err)
 			}
-			lost = append(lost, line.Spans)
+			lost = append(lost, line)
 		}
 		return lost
 	}
@@ -69,8 +75,28 @@ func TestLostSpansAreLoggedOnceAMinute(t *testing.T) {
 			<-time.After(time.Second)
 		}
 		lost := stop()
-		if len(lost) != 2 || lost[0] < 1 || lost[0]+lost[1] < 60 || lost[0]+lost[1] > 100 {
-			t.Errorf("logged as lost: %v, want twice, and those of a minute", lost)
+		if len(lost) != 2 || lost[0].Spans < 1 || lost[0].Spans+lost[1].Spans < 60 || lost[0].Spans+lost[1].Spans > 100 {
+			t.Errorf("logged as lost: %+v, want twice, and those of a minute", lost)
+		}
+	})
+}
+
+// TestTheLastErrorOfAQuietMinuteIsTold: with the next line, though all goes well by then.
+func TestTheLastErrorOfAQuietMinuteIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		answers := []error{errors.New("first"), errors.New("second"), errors.New("third"), nil}
+		end, stop := queueOf(t, func(int) error {
+			defer func() { answers = answers[1:] }()
+			return answers[0]
+		})
+		for _, wait := range []time.Duration{complainEvery / 3, complainEvery / 3, complainEvery, 0} {
+			end(1)
+			<-time.After(wait)
+		}
+		lost := stop()
+		if len(lost) != 2 || lost[0].Error != "first" || lost[1].Error != "third" || lost[1].Spans != 2 {
+			t.Errorf("logged as lost: %+v, want the first, then two by the third", lost)
 		}
 	})
 }
@@ -87,8 +113,8 @@ func TestSpansThatFindTheQueueFullAreLogged(t *testing.T) {
 		close(taken)
 		<-time.After(2 * complainEvery)
 		end(1)
-		if lost := stop(); len(lost) != 1 || lost[0] != 7 {
-			t.Errorf("logged as lost: %v, want 7", lost)
+		if lost := stop(); len(lost) != 1 || lost[0].Spans != 7 || lost[0].Error != errQueueFull.Error() {
+			t.Errorf("logged as lost: %+v, want 7 for want of room", lost)
 		}
 	})
 }
@@ -104,7 +130,7 @@ func TestNoSpanThatWaitsIsLost(t *testing.T) {
 		end(queuedSpans)
 		close(taken)
 		if lost := stop(); len(lost) != 0 || sent != spanBatch+queuedSpans {
-			t.Errorf("%d spans were sent, logged as lost: %v, want all and none", sent, lost)
+			t.Errorf("%d spans were sent, logged as lost: %+v, want all and none", sent, lost)
 		}
 	})
 }

@@ -87,6 +87,27 @@ func TestSpansWaitForNobody(t *testing.T) {
 	}
 }
 
+// TestTheCollectorIsNotBlamedForWhatItDidNotGet: what can't be written down is lost before it is sent.
+func TestTheCollectorIsNotBlamedForWhatItDidNotGet(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the collector was asked") }))
+	t.Cleanup(server.Close)
+	var out bytes.Buffer
+	c := TraceConfig{Endpoint: server.URL, Sampler: "always_on", SamplerArg: "1"}
+	traces, err := OpenTraces(t.Context(), c, "api", slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, span := traces.Tracer("test").Start(t.Context(), "\xff")
+	span.End()
+	if err := traces.Close(); err != nil {
+		t.Error(err)
+	}
+	if got := out.String(); !strings.Contains(got, "spans are lost") || !strings.Contains(got, "UTF-8") || strings.Contains(got, "collector") {
+		t.Errorf("logged: %s", got)
+	}
+}
+
 func TestLogNamesTheTrace(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
