@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -83,19 +84,24 @@ func TestAlertsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// unitTests are a file of the folder tests.
+type unitTests struct {
+	Step  time.Duration `yaml:"evaluation_interval"`
+	Tests []struct {
+		Name   string
+		Alerts []struct {
+			At        time.Duration `yaml:"eval_time"`
+			Alertname string
+			Expected  []any `yaml:"exp_alerts"`
+		} `yaml:"alert_rule_test"`
+	}
+}
+
 // TestAlertsHaveTests: promtool runs them (prometheus/check); this says which are missing.
 func TestAlertsHaveTests(t *testing.T) {
 	t.Parallel()
 	for _, g := range readGroups(t, "alerts.yml") {
-		var file struct {
-			Tests []struct {
-				Name   string
-				Alerts []struct {
-					Alertname string
-					Expected  []any `yaml:"exp_alerts"`
-				} `yaml:"alert_rule_test"`
-			}
-		}
+		var file unitTests
 		read(t, "tests/"+g.Name+".yml", &file)
 		fired := map[string]bool{}
 		silent := false
@@ -116,6 +122,43 @@ func TestAlertsHaveTests(t *testing.T) {
 		for _, r := range g.Rules {
 			if !fired[r.Alert] {
 				t.Errorf("tests/%s.yml: no test makes %s fire", g.Name, r.Alert)
+			}
+		}
+	}
+}
+
+// TestAlertsWait: some test has each alert fire, and silent an evaluation before. Then the expression held already, since
+// what fires has held for all of its `for`, and only that kept it silent.
+func TestAlertsWait(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("tests/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shortest := map[string]time.Duration{} // evaluation interval of those tests, by alert
+	for _, name := range files {
+		var file unitTests
+		read(t, name, &file)
+		for _, test := range file.Tests {
+			silent := map[string]bool{}
+			for _, a := range test.Alerts {
+				silent[fmt.Sprint(a.Alertname, a.At)] = len(a.Expected) == 0
+			}
+			for _, a := range test.Alerts {
+				if before, tested := shortest[a.Alertname]; len(a.Expected) > 0 && silent[fmt.Sprint(a.Alertname, a.At-file.Step)] && (!tested || file.Step < before) {
+					shortest[a.Alertname] = file.Step
+				}
+			}
+		}
+	}
+	for _, g := range readGroups(t, "alerts.yml") {
+		for _, r := range g.Rules {
+			wait, err := time.ParseDuration(r.For)
+			if err != nil {
+				t.Errorf("%s: for: %v", r.Alert, err)
+			}
+			if step, tested := shortest[r.Alert]; !tested || step > wait {
+				t.Errorf("%s: no test that evaluates every %s or oftener has it silent one evaluation before it fires", r.Alert, r.For)
 			}
 		}
 	}
