@@ -159,6 +159,51 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestTheTokenAloneIsHidden: the token may be repeated without the path around it, as it is in the URL or decoded.
+func TestTheTokenAloneIsHidden(t *testing.T) {
+	t.Parallel()
+	encoded := strings.Replace(secretToken, "-", "%2D", 1)
+	for _, repeated := range []string{secretToken, encoded, secretID} {
+		url := answering(t, http.StatusBadRequest, repeated+" is no webhook", nil)
+		b := setup(t, strings.Replace(url, secretToken, encoded, 1))
+		_, _, err := b.send(t)
+		if err == nil || !strings.Contains(err.Error(), "[redacted] is no webhook") {
+			t.Errorf("%s: error %v, want what was answered without it", repeated, err)
+		}
+	}
+}
+
+// transport is an http.RoundTripper that fails as it likes.
+type transport func(*http.Request) error
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return nil, f(r) }
+
+// TestTheCauseOfAnErrorIsHiddenToo: what hides behind an error can be printed by whoever unwraps it.
+func TestTheCauseOfAnErrorIsHiddenToo(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the way is lost")
+	for name, c := range map[string]struct {
+		fails error
+		known bool
+	}{
+		"with the token": {fmt.Errorf("%w to %s", lost, secretToken), false},
+		"without":        {lost, true},
+	} {
+		client := &http.Client{Transport: transport(func(*http.Request) error { return c.fails })}
+		d, err := New(Options{WebhookURL: "https://discord.com/api/webhooks/" + secretID + "/" + secretToken, HTTPClient: client})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = d.Send(t.Context(), event())
+		if err == nil || errors.Is(err, lost) != c.known {
+			t.Errorf("%s: %v leads to its cause: %t, want %t", name, err, errors.Is(err, lost), c.known)
+		}
+		for ; err != nil; err = errors.Unwrap(err) {
+			assertSecret(t, err.Error())
+		}
+	}
+}
+
 // While Discord asks to wait, it is not called.
 func TestRateLimitHoldsAllMessages(t *testing.T) {
 	t.Parallel()
