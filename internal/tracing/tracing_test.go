@@ -168,6 +168,9 @@ func TestObserveNamesTheTrace(t *testing.T) {
 	ctx, span := Root(t.Context(), tracer, "root")
 	h := prometheus.NewHistogram(prometheus.HistogramOpts{Name: "h", Buckets: []float64{1, 2}})
 	Observe(t.Context(), h, 0.5)
+	unrecorded, _ := record(t, sdktrace.WithSampler(sdktrace.NeverSample()))
+	outside, _ := Root(t.Context(), unrecorded, "root")
+	Observe(outside, h, 0.5) // would lead to a trace that nobody has
 	Observe(ctx, h, 1.5)
 	var m dto.Metric
 	if err := h.Write(&m); err != nil {
@@ -175,7 +178,7 @@ func TestObserveNamesTheTrace(t *testing.T) {
 	}
 	buckets := m.GetHistogram().GetBucket()
 	if buckets[0].GetExemplar() != nil {
-		t.Error("an exemplar outside of a trace")
+		t.Error("an exemplar outside of a recorded trace")
 	}
 	labels := map[string]string{}
 	for _, l := range buckets[1].GetExemplar().GetLabel() {

@@ -12,7 +12,10 @@ import (
 	"testing"
 	"time"
 
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
+
+	"iacontinu/internal/tracing"
 )
 
 func TestTraceSettings(t *testing.T) {
@@ -43,6 +46,30 @@ func TestTraceSettings(t *testing.T) {
 	}
 	if headers, err := parseHeaders("a=b, c=d%20e"); err != nil || headers["a"] != "b" || headers["c"] != "d e" {
 		t.Errorf("headers %v, %v", headers, err)
+	}
+}
+
+// TestWhoDecidesWhatIsRecorded: behind parentbased_ the caller, for its own traces.
+func TestWhoDecidesWhatIsRecorded(t *testing.T) {
+	t.Parallel()
+	for sampler, want := range map[string]struct{ alone, recorded, unrecorded bool }{
+		"always_on":                {true, true, true},
+		"always_off":               {false, false, false},
+		"traceidratio":             {false, false, false},
+		"parentbased_always_on":    {true, true, false},
+		"parentbased_always_off":   {false, true, false},
+		"parentbased_traceidratio": {false, true, false},
+	} {
+		s := TraceConfig{Sampler: sampler, SamplerArg: "0"}.sampler()
+		for caller, want := range map[string]bool{
+			"": want.alone, "00-0102030405060708090a0b0c0d0e0f10-0102030405060708-01": want.recorded,
+			"00-0102030405060708090a0b0c0d0e0f10-0102030405060708-00": want.unrecorded,
+		} {
+			asked := sdktrace.SamplingParameters{ParentContext: tracing.Continue(t.Context(), caller), TraceID: trace.TraceID{1}}
+			if got := s.ShouldSample(asked).Decision == sdktrace.RecordAndSample; got != want {
+				t.Errorf("%s, called by %q: recorded %t, want %t", sampler, caller, got, want)
+			}
+		}
 	}
 }
 
