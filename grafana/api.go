@@ -63,6 +63,10 @@ func apiObjectives() []panel {
 }
 
 func apiTraffic() []panel {
+	shareOf := func(status string) string {
+		return `(sum(rate(api_requests_total{here,endpoint!="/metrics",status_code=~"` + status + `"}[$interval])) or vector(0))` +
+			` / (sum(rate(api_requests_total{here,endpoint!="/metrics"}[$interval])) > 0)`
+	}
 	return []panel{
 		{
 			title: "Requests by route", unit: units.RequestsPerSecond, stacked: true,
@@ -71,16 +75,15 @@ func apiTraffic() []panel {
 		},
 		{
 			title: "Answers by status", unit: units.RequestsPerSecond,
-			about:   "Answers a second by status code.",
-			queries: one("{{status_code}}", `sum by (status_code) (rate(api_requests_total{here}[$interval]))`),
+			about:   "Answers a second by status code, scrapes left out.",
+			queries: one("{{status_code}}", `sum by (status_code) (rate(api_requests_total{here,endpoint!="/metrics"}[$interval]))`),
+			absent:  "no requests",
 		},
 		{
 			title: "Errors", unit: units.PercentUnit, goal: below(0.001),
-			about: "Share of answers that blame the server (5xx), against the objective of 0.1 %, and of those that blame the client (4xx).",
-			queries: []query{
-				{"server (5xx)", `(sum(rate(api_requests_total{here,status_code=~"5.."}[$interval])) or vector(0)) / sum(rate(api_requests_total{here}[$interval]))`},
-				{"client (4xx)", `(sum(rate(api_requests_total{here,status_code=~"4.."}[$interval])) or vector(0)) / sum(rate(api_requests_total{here}[$interval]))`},
-			},
+			about:   "Share of answers that blame the server (5xx), against the objective of 0.1 %, and of those that blame the client (4xx). Scrapes are left out.",
+			queries: []query{{"server (5xx)", shareOf("5..")}, {"client (4xx)", shareOf("4..")}},
+			absent:  "no requests",
 		},
 	}
 }

@@ -91,8 +91,18 @@ type loadedPanel struct {
 	ID                       int
 	Type, Title, Description string
 	GridPos                  struct{ X, Y, W, H int }
-	FieldConfig              struct{ Defaults struct{ Unit string } }
-	Targets                  []struct {
+	FieldConfig              struct {
+		Defaults struct {
+			Unit       string
+			Thresholds struct {
+				Steps []struct {
+					Color string
+					Value *float64
+				}
+			}
+		}
+	}
+	Targets []struct {
 		Expr, LegendFormat, RefID string
 		Datasource                struct{ Type, UID string }
 	}
