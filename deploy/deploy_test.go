@@ -21,6 +21,20 @@ type compose struct {
 	Networks map[string]any
 }
 
+// names are a list, or the keys of a mapping with more of each.
+type names []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (n *names) UnmarshalYAML(node *yaml.Node) error {
+	if node.Kind != yaml.MappingNode {
+		return node.Decode((*[]string)(n))
+	}
+	var with map[string]any
+	err := node.Decode(&with)
+	*n = slices.Sorted(maps.Keys(with))
+	return err
+}
+
 // ours reports whether a service runs an image of this repository.
 func (s service) ours() bool { return strings.HasPrefix(s.Image, "${IACONTINU_IMAGES:-iacontinu}/") }
 
@@ -31,7 +45,7 @@ type service struct {
 	Environment map[string]string
 	Ports       []string
 	Volumes     []string
-	Networks    []string
+	Networks    names
 	Profiles    []string
 	Restart     string
 	DependsOn   map[string]struct {

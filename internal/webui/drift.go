@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"html/template"
@@ -38,11 +39,13 @@ type featureNow struct {
 type checkRow struct {
 	api.DriftDetection
 	Outcome, Tone string
+	Measured      string
 }
 
 const (
 	mostChecks  = 1000 // that the API gives at once
 	shownChecks = 25
+	lastScored  = 60 // checks that the latest one with scores is looked for among
 )
 
 func loadDrift(ctx context.Context, v *visit) (any, error) {
@@ -50,8 +53,13 @@ func loadDrift(ctx context.Context, v *visit) (any, error) {
 	var history api.DriftHistory
 	var scores api.DriftScores
 	from, to := timeRange(v.query)
+	d.Chosen = !from.IsZero() || !to.IsZero()
+	most := lastScored
+	if d.Chosen {
+		most = mostChecks
+	}
 	err := together(ctx,
-		ask(&history, func(ctx context.Context) (api.DriftHistory, error) { return v.client.Drift(ctx, mostChecks) }),
+		ask(&history, func(ctx context.Context) (api.DriftHistory, error) { return v.client.Drift(ctx, most) }),
 		ask(&scores, func(ctx context.Context) (api.DriftScores, error) {
 			return v.client.DriftScores(ctx, api.During{From: from, To: to}, 0)
 		}),
@@ -71,16 +79,30 @@ func loadDrift(ctx context.Context, v *visit) (any, error) {
 			d.Features = append(d.Features, featureNow{f, min(f.KS, 1) * 100})
 		}
 	}
-	if d.Chosen = !from.IsZero() || !to.IsZero(); d.Chosen {
+	if d.Chosen {
 		checks = slices.DeleteFunc(slices.Clone(checks), func(c api.DriftDetection) bool {
 			return c.CreatedAt.Before(from) || !to.IsZero() && c.CreatedAt.After(to)
 		})
 	}
 	d.Scores = v.featureCurves(scores)
 	for _, c := range checks[:min(len(checks), shownChecks)] {
-		d.Checks = append(d.Checks, checkRow{c, outcome(c), toneOf(outcome(c))})
+		d.Checks = append(d.Checks, checkRow{c, outcome(c), toneOf(outcome(c)), v.measured(c)})
 	}
 	return d, nil
+}
+
+// measured is what a check goes by: the feature that moved most, or what was drawn.
+func (v *visit) measured(c api.DriftDetection) string {
+	switch {
+	case outcome(c) == "failed":
+		return "–"
+	case c.DetectionMethod == "random":
+		return v.must("drift.drawn", v.significant(c.TriggerValue), v.significant(c.Threshold))
+	case len(c.Details.Scores) == 0:
+		return "–"
+	}
+	worst := slices.MaxFunc(c.Details.Scores, func(a, b api.FeatureScore) int { return cmp.Compare(a.KS, b.KS) })
+	return v.must("drift.largest", v.significant(worst.KS), worst.Feature)
 }
 
 // timeRange reads ?from=&to= in Unix seconds, as a chart gives them; what is no time is no bound.

@@ -282,6 +282,7 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 		if r.Header.Get("Prefer") != "respond-async" {
 			f.t.Error("the page would wait for the end of a retraining")
 		}
+		f.asked = append(f.asked, fmt.Sprint("dataset ", decode[api.RetrainRequest](f, r).DatasetID))
 		f.answer(w, http.StatusAccepted, api.Job{ID: 7, State: "queued"})
 	case api.PathConditional:
 		in := decode[api.ConditionalRequest](f, r)

@@ -21,10 +21,12 @@ type modelsData struct {
 	Active   *api.ModelDetail
 	Other    *api.ModelDetail // held against the active one
 	Figures  []figureRow
+	Same     *sameRows
 	Charts   []template.HTML
 	Job      *api.Job
 	Steps    []step
 	JobGone  bool
+	Sets     []api.Dataset // that a training can be of
 }
 
 // modelVersion is a version of the list with its figures, nil for one of an earlier system.
@@ -39,6 +41,25 @@ type figureRow struct {
 	Active, Other string
 }
 
+// sameRows are the accuracies of both versions on the rows by which the later one was judged.
+type sameRows struct{ Active, Other float64 }
+
+// onSameRows is nil if neither was judged against the other.
+func onSameRows(active, other *api.ModelDetail) *sameRows {
+	judged := func(m, against *api.ModelDetail) bool {
+		return m.Champion == against.Version.Version && m.Training != nil && m.Training.AccuracyBefore != nil
+	}
+	switch {
+	case active == nil || other == nil:
+		return nil
+	case judged(other, active):
+		return &sameRows{Active: *other.Training.AccuracyBefore, Other: other.Training.AccuracyAfter}
+	case judged(active, other):
+		return &sameRows{Active: active.Training.AccuracyAfter, Other: *active.Training.AccuracyBefore}
+	}
+	return nil
+}
+
 // step is one step of a retraining.
 type step struct{ Name, State string }
 
@@ -49,6 +70,11 @@ func loadModels(ctx context.Context, v *visit) (any, error) {
 	err := together(ctx,
 		func(ctx context.Context) error { return d.loadVersions(ctx, v) },
 		func(ctx context.Context) error { return d.loadJob(ctx, v) },
+		func(ctx context.Context) error {
+			list, err := v.client.Datasets(ctx, shownDatasets)
+			d.Sets = list.Datasets
+			return err
+		},
 	)
 	if err != nil {
 		return nil, err
@@ -111,6 +137,7 @@ func (d *modelsData) compare(v *visit) {
 	if d.Active == nil {
 		return
 	}
+	d.Same = onSameRows(d.Active, d.Other)
 	share := func(x float64) string { return v.percent(1, x) }
 	row := func(key string, of func(*api.Quality) *float64, write func(float64) string) {
 		figure := func(m *api.ModelDetail) string {
@@ -217,10 +244,13 @@ func stepsOf(job api.Job) []step {
 	return out
 }
 
+// retrain trains on a dataset, or on the newest rows if none is named.
 func (s *Server) retrain(w http.ResponseWriter, r *http.Request, v *visit) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	dataset, _ := strconv.ParseInt(r.PostFormValue("dataset"), 10, 64) // 0, as none is
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
-	reply, err := v.client.Retrain(ctx, api.RetrainRequest{}, false)
+	reply, err := v.client.Retrain(ctx, api.RetrainRequest{DatasetID: dataset}, false)
 	switch {
 	case err != nil:
 		s.refuse(w, r, v, "models", err)

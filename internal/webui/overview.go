@@ -87,6 +87,8 @@ func (v *visit) judge(o api.Overview) []verdict {
 		switch {
 		case code == "drift" && f.Values["action"] == "retrain_rejected":
 			code = "drift_kept"
+		case code == "drift" && f.Values["action"] == "cooldown":
+			code = "drift_cooldown"
 		case code == "well" && len(o.Checks) == 0:
 			code = "unchecked"
 		case code == "well":
@@ -154,7 +156,7 @@ func toneOf(outcome string) string {
 		return "good"
 	case "unmeasured":
 		return "none"
-	case "failed", "retrain_failed", "new_data_needed":
+	case "failed", "retrain_failed":
 		return "bad"
 	}
 	return "warn"

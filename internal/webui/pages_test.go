@@ -60,7 +60,8 @@ func TestJudge(t *testing.T) {
 		"unchecked good":       {Facts: well},
 		"unmeasured good":      {Facts: well, Checks: []api.ShortCheck{{}}},
 		"drift_retrained good": {Facts: well, Checks: []api.ShortCheck{{Drift: true, ActionTaken: "retrained", KS: &ks}}},
-		"drift warn":           {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "cooldown"}}}},
+		"drift warn":           {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch}}},
+		"drift_cooldown warn":  {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "cooldown"}}}},
 		"drift_kept warn":      {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "retrain_rejected"}}}},
 		"no_model bad":         {Facts: []api.Fact{{Code: "no_model", Level: api.LevelAct}, {Code: "jobs_wait", Level: api.LevelWatch}}},
 		"unchecked warn":       {},
@@ -206,6 +207,14 @@ func TestModelsForms(t *testing.T) {
 	v := setup(t, f, "root")
 	v.get("/models").wants(t, http.StatusOK, "Side by side", "v1", "no better", `href="http://mlflow/#/runs/7"`,
 		`<td class="figure right">97</td><td class="figure">3</td>`, "Truly yes", `id="roc"`, `id="calibration"`, `popovertarget="confirm-v1"`)
+	v.get("/models").wants(t, http.StatusOK, `<option value="2">2 · a&lt;b&gt;.csv · 5,000 rows</option>`)
+	v.get("/data?id=2").wants(t, http.StatusOK, `<input type="hidden" name="dataset" value="2"><button>Train on this dataset`)
+	v.post("/models/retrain", url.Values{"dataset": {"2"}})
+	f.set(func() {
+		if last := f.asked[len(f.asked)-1]; last != "dataset 2" {
+			t.Errorf("training on a dataset asks for %s", last)
+		}
+	})
 	page := v.post("/models/retrain", url.Values{})
 	page.wants(t, http.StatusOK, "not known any more")
 	if page.path != "/models?job=7" {
