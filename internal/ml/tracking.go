@@ -52,6 +52,7 @@ const (
 	DeliveryAliases   = "aliases"   // to MLflow: Aliases
 	DeliveryReconcile = "reconcile" // to MLflow: compare it with what is here
 	DeliveryFlowRun   = "flowrun"   // to Prefect: flowrun.Run
+	DeliveryArtifacts = "artifacts" // to Prefect: flowrun.Run with what is added to it if it is there
 )
 
 // Aliases are the versions that have a name by their part, empty for none.

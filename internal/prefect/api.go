@@ -205,6 +205,15 @@ func (c *Client) find(ctx context.Context, operation string, filter object) ([]s
 	return out, err
 }
 
+// findByKey gives the run of a flow that has a key, none without an id if the server has none.
+func (c *Client) findByKey(ctx context.Context, operation, flow, key string) (run serverRun, err error) {
+	found, err := c.find(ctx, operation, object{"flow_runs": object{"idempotency_key": anyOf(keyOf(flow, key))}})
+	if len(found) > 0 {
+		run = found[0]
+	}
+	return run, err
+}
+
 // flowID finds or makes a flow.
 func (c *Client) flowID(ctx context.Context, name string) (string, error) {
 	c.mu.Lock()

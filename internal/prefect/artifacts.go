@@ -12,6 +12,32 @@ import (
 	"iacontinu/internal/flowrun"
 )
 
+// Attach adds artifacts to a run that the server has, by its flow and key, and changes nothing else of it.
+// They are dropped if the server has no such run, or none any more: alone they say nothing.
+func (c *Client) Attach(ctx context.Context, run flowrun.Run) error {
+	if err := c.attach(ctx, run); err != nil {
+		return fmt.Errorf("prefect: attach to %s %s: %w", run.Flow, run.Key, err)
+	}
+	return nil
+}
+
+func (c *Client) attach(ctx context.Context, run flowrun.Run) error {
+	there, err := c.findByKey(ctx, "find_run", run.Flow, run.Key)
+	if err != nil {
+		return err
+	}
+	if there.ID == "" {
+		c.o.Logger.DebugContext(ctx, "artifacts of a run that prefect does not have are dropped", "flow", run.Flow, "key", run.Key)
+		return nil
+	}
+	r := c.NewReporter()
+	r.begin(there.ID, there.State, false)
+	if err := r.learnArtifacts(ctx); err != nil {
+		return err
+	}
+	return r.sendArtifacts(ctx, run)
+}
+
 // sendArtifacts makes the artifacts that are new and updates in place those that changed.
 func (r *Reporter) sendArtifacts(ctx context.Context, run flowrun.Run) error {
 	for _, a := range run.Artifacts {

@@ -185,6 +185,36 @@ func TestLiveARetrainingIsShownUnderItsStep(t *testing.T) {
 	}
 }
 
+func TestLiveWhatIsAttachedMakesNoRun(t *testing.T) {
+	l := liveSetup(t)
+	run := full(l.flow)
+	link := flowrun.Artifact{Key: "mlflow-run", Kind: flowrun.Link, Data: []byte(`"http://mlflow/1"`)}
+	attached := flowrun.Run{Flow: run.Flow, Key: run.Key, Artifacts: []flowrun.Artifact{link}}
+	if err := l.c.Attach(t.Context(), attached); err != nil {
+		t.Fatal(err)
+	}
+	if there, err := l.c.findByKey(t.Context(), "test", run.Flow, run.Key); err != nil || there.ID != "" {
+		t.Errorf("attached to nothing made %+v, error %v", there, err)
+	}
+	id, err := l.c.Report(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.c.Attach(t.Context(), attached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := l.c.NewReporter()
+	r.begin(id, state{}, false)
+	if err := r.learnArtifacts(t.Context()); err != nil || len(r.artifacts) != len(run.Artifacts)+1 {
+		t.Errorf("artifacts %+v, error %v", r.artifacts, err)
+	}
+	if got := l.read(id).State.Name; got != "Failed" {
+		t.Errorf("the run came to %s", got)
+	}
+}
+
 // graph is the kind and the label of each node of the graph that the UI draws of a run.
 func (l *live) graph(id string) map[string]string {
 	l.t.Helper()

@@ -204,12 +204,12 @@ func (c *Client) parentTask(ctx context.Context, run flowrun.Run) (string, error
 	case p.ServerID != "":
 		return taskRunID(p.ServerID, p.Step), nil
 	}
-	found, err := c.find(ctx, "find_parent", object{"flow_runs": object{"idempotency_key": anyOf(keyOf(p.Flow, p.Key))}})
+	found, err := c.findByKey(ctx, "find_parent", p.Flow, p.Key)
 	switch {
 	case err != nil:
 		return "", err
-	case len(found) > 0:
-		return taskRunID(found[0].ID, p.Step), nil
+	case found.ID != "":
+		return taskRunID(found.ID, p.Step), nil
 	case c.early(run):
 		return "", errEarly
 	}

@@ -152,7 +152,7 @@ func (t *trackers) hide(jobID int64) {
 // flowOf is a retraining as a run of a flow: part of the check that asked for it, or of its own.
 func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
 	run := flowrun.Run{
-		Flow: retrain.FlowName, Key: "job-" + strconv.FormatInt(jobID, 10), Name: fmt.Sprintf("retrain-%d", jobID),
+		Flow: retrain.FlowName, Key: runKey(jobID), Name: fmt.Sprintf("retrain-%d", jobID),
 		Parameters: map[string]any{"reason": args.Reason, "requested_by": args.RequestedBy, "job_id": jobID},
 	}
 	if args.DatasetID != 0 {
@@ -165,6 +165,9 @@ func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
 	}
 	return run
 }
+
+// runKey is the key of a retraining among the runs of its flow.
+func runKey(jobID int64) string { return "job-" + strconv.FormatInt(jobID, 10) }
 
 // track owes MLflow the run of a retraining and Prefect how it went, in the transaction that ends it; tx
 // is nil for one that failed.
@@ -183,10 +186,11 @@ func (t *trackers) track(ctx context.Context, tx *sql.Tx, run ml.TrackedRun, flo
 		return err
 	}
 	run.Aliases = &aliases
-	if err := owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run); err != nil {
+	// Prefect's is first: the link to the run in MLflow may be owed as soon as MLflow's can be made.
+	if err := owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow); err != nil {
 		return err
 	}
-	return owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, flow)
+	return owe(ctx, ml.ServiceMLflow, ml.DeliveryRun, run)
 }
 
 // tellMLflow makes one delivery to MLflow.
@@ -217,19 +221,15 @@ func (t *trackers) tellMLflow(ctx context.Context, d ml.Delivery, save outbox.Sa
 	return unreadable{fmt.Errorf("a delivery of kind %q is none that MLflow is told", d.Kind)}
 }
 
-// linkRun owes Prefect a link from the retraining to its run in MLflow, which is there only now. It asks
-// nothing of MLflow: what was told would be told again for an answer that did not come.
+// linkRun owes Prefect a link from the retraining, if it is shown there, to its run in MLflow, which is there
+// only now. It asks nothing of MLflow: what was told would be told again for an answer that did not come.
 func (t *trackers) linkRun(ctx context.Context, run ml.TrackedRun, url string) error {
 	if t.prefect == nil {
 		return nil
 	}
-	state := flowrun.Completed
-	if run.Version == nil {
-		state = flowrun.Failed
-	}
-	link := flowrun.NewRecorder(flowOf(run.JobID, run.Args), nil)
+	link := flowrun.NewRecorder(flowrun.Run{Flow: retrain.FlowName, Key: runKey(run.JobID)}, nil)
 	link.Show(flowrun.Artifact{Key: "mlflow-run", Kind: flowrun.Link, Description: "The run in MLflow"}, url)
-	return t.platform.owe(ctx, ml.ServicePrefect, ml.DeliveryFlowRun, link.Ended(state, ""))
+	return t.platform.owe(ctx, ml.ServicePrefect, ml.DeliveryArtifacts, link.Snapshot())
 }
 
 // tellPrefect makes one delivery to Prefect.
@@ -238,8 +238,14 @@ func (t *trackers) tellPrefect(ctx context.Context, d ml.Delivery, _ outbox.Save
 	if err := read(d, &run); err != nil {
 		return err
 	}
-	_, err := t.prefect.Report(ctx, run)
-	return err
+	switch d.Kind {
+	case ml.DeliveryFlowRun:
+		_, err := t.prefect.Report(ctx, run)
+		return err
+	case ml.DeliveryArtifacts:
+		return t.prefect.Attach(ctx, run)
+	}
+	return unreadable{fmt.Errorf("a delivery of kind %q is none that Prefect is told", d.Kind)}
 }
 
 // unreadable is a delivery that no later try can make.

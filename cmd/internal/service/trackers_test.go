@@ -8,14 +8,18 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"iacontinu/internal/flowrun"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/mlflow/mlflowtest"
+	"iacontinu/internal/outbox"
 	"iacontinu/internal/prefect"
+	"iacontinu/internal/prefect/prefecttest"
 )
 
 // tracked is a platform that made versions while nobody told MLflow, and then tells a server in memory.
@@ -110,14 +114,16 @@ func TestWhatWasNotWrittenDownIsNotInvented(t *testing.T) {
 func TestALinkAsksNothingOfMLflow(t *testing.T) {
 	t.Parallel()
 	server := mlflowtest.New()
-	var ended bool
+	var ended atomic.Bool
 	tr, p := tracked(t, 1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ended {
+		if ended.Load() {
 			w.WriteHeader(http.StatusBadGateway)
 			return
 		}
 		server.ServeHTTP(w, r)
-		ended = strings.HasSuffix(r.URL.Path, "/runs/update")
+		if strings.HasSuffix(r.URL.Path, "/runs/update") {
+			ended.Store(true)
+		}
 	}))
 	if err := tr.compare(t.Context()); err != nil {
 		t.Fatal(err)
@@ -134,15 +140,78 @@ func TestALinkAsksNothingOfMLflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	save := func(context.Context, json.RawMessage) error { return nil }
-	if err := tr.tellMLflow(t.Context(), d, save); err != nil || !ended {
-		t.Fatalf("told to the end %v, error %v", ended, err)
+	if err := tr.tellMLflow(t.Context(), d, save); err != nil || !ended.Load() {
+		t.Fatalf("told to the end %v, error %v", ended.Load(), err)
 	}
-	links, err := p.Store.Waiting(t.Context(), ml.ServicePrefect, ml.DeliveryFlowRun)
+	links, err := p.Store.Waiting(t.Context(), ml.ServicePrefect, ml.DeliveryArtifacts)
 	if err != nil || len(links) != 1 {
 		t.Fatalf("prefect is owed %q, %v; want the link", links, err)
 	}
 	if want := "/runs/" + server.Runs()[0].ID + "?workflowType=machine_learning"; !strings.Contains(links[0], want) || !strings.Contains(links[0], "/#/experiments/1/") {
 		t.Errorf("prefect is owed %s, want %s", links[0], want)
+	}
+}
+
+// An MLflow that was emptied is told again what it was. To a Prefect that was emptied too, the links to that say
+// nothing; one that has the retraining gets its link.
+func TestALinkIsShownWhereTheRetrainingIs(t *testing.T) {
+	t.Parallel()
+	for _, has := range []bool{false, true} {
+		tr, p := tracked(t, 1, mlflowtest.New())
+		server := prefecttest.New()
+		var err error
+		if tr.prefect, err = prefect.New(prefect.Options{URL: "http://prefect.example/api", Transport: server}); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Store.Subscribe(t.Context(), ml.ServicePrefect, true); err != nil {
+			t.Fatal(err)
+		}
+		var run ml.TrackedRun
+		run.JobID, run.Args.Trigger = 10, &ml.Trigger{Report: ml.DriftReport{Slot: 7}} // part of a check that is not there
+		if has {
+			retraining := flowOf(run.JobID, ml.RetrainArgs{})
+			retraining.State, retraining.Ended = flowrun.Failed, time.Now()
+			if _, err := tr.prefect.Report(t.Context(), retraining); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := tr.linkRun(t.Context(), run, "http://mlflow.example/1"); err != nil {
+			t.Fatal(err)
+		}
+		d, err := p.Store.BeginDelivery(t.Context(), ml.ServicePrefect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := tr.tellPrefect(t.Context(), d, nil); err != nil {
+			t.Errorf("prefect has it %v: %v", has, err)
+		}
+		runs := server.Runs()
+		if (len(runs) == 1) != has {
+			t.Fatalf("prefect has it %v, and then %+v", has, runs)
+		}
+		if has && (runs[0].State.Name != "Failed" || len(server.Artifacts(runs[0].ID)) != 1) {
+			t.Errorf("the retraining is %+v with %+v", runs[0], server.Artifacts(runs[0].ID))
+		}
+	}
+}
+
+// What is added to a retraining comes after the retraining, however fast MLflow is.
+func TestPrefectIsOwedTheRetrainingBeforeMLflowIs(t *testing.T) {
+	t.Parallel()
+	tr, p := tracked(t, 1, mlflowtest.New())
+	if err := p.Store.Subscribe(t.Context(), ml.ServicePrefect, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := tr.track(t.Context(), nil, ml.TrackedRun{JobID: 10}, flowOf(10, ml.RetrainArgs{})); err != nil {
+		t.Fatal(err)
+	}
+	flow, err := p.Store.BeginDelivery(t.Context(), ml.ServicePrefect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := p.Store.BeginDelivery(t.Context(), ml.ServiceMLflow)
+	if err != nil || flow.ID > run.ID {
+		t.Errorf("deliveries %d to prefect and %d to mlflow, error %v", flow.ID, run.ID, err)
 	}
 }
 
@@ -210,11 +279,20 @@ func TestAWorkerResumesWhatIsOwed(t *testing.T) {
 func TestAnUnreadableDeliveryIsPermanent(t *testing.T) {
 	t.Parallel()
 	tr, _ := tracked(t, 1, mlflowtest.New())
-	for kind, payload := range map[string]string{ml.DeliveryRun: "{", ml.DeliveryAliases: "[]", "news": "{}"} {
-		err := tr.tellMLflow(t.Context(), ml.Delivery{Kind: kind, Payload: []byte(payload)}, nil)
+	for _, c := range []struct {
+		tell          outbox.DeliverFunc
+		kind, payload string
+	}{
+		{tr.tellMLflow, ml.DeliveryRun, "{"},
+		{tr.tellMLflow, ml.DeliveryAliases, "[]"},
+		{tr.tellMLflow, "news", "{}"},
+		{tr.tellPrefect, ml.DeliveryFlowRun, "{"},
+		{tr.tellPrefect, "news", "{}"},
+	} {
+		err := c.tell(t.Context(), ml.Delivery{Kind: c.kind, Payload: []byte(c.payload)}, nil)
 		var refused interface{ Permanent() bool }
 		if !errors.As(err, &refused) || !refused.Permanent() {
-			t.Errorf("%s %s: %v, want a permanent error", kind, payload, err)
+			t.Errorf("%s %s: %v, want a permanent error", c.kind, c.payload, err)
 		}
 	}
 }
