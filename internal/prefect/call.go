@@ -236,7 +236,8 @@ func (c *Client) refusal(operation string, resp *http.Response, answer []byte) *
 	return e
 }
 
-// reason is what an answer says in words, cut short after secrets were taken out: half a one would not be found.
+// reason is what an answer says in words, cut short and bare of quotes after secrets were
+// taken out: half a one would not be found.
 func (c *Client) reason(answer []byte) string {
 	var body struct {
 		Detail    json.RawMessage `json:"detail"`
@@ -244,9 +245,10 @@ func (c *Client) reason(answer []byte) string {
 	}
 	text := string(answer)
 	if json.Unmarshal(answer, &body) == nil && len(body.Detail)+len(body.Exception) > 0 {
-		text = strings.Trim(string(body.Detail)+" "+string(body.Exception), `" `)
+		text = string(body.Detail) + " " + string(body.Exception)
 	}
-	return clip(strings.Join(strings.Fields(c.redact.Replace(text)), " "), 300)
+	text = strings.Trim(c.redact.Replace(text), `" `)
+	return clip(strings.Join(strings.Fields(text), " "), 300)
 }
 
 // clip makes of a text one that the server's database takes, of n runes at most.

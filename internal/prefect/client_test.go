@@ -158,6 +158,19 @@ func TestErrorsTellWhatToMendAndNoSecret(t *testing.T) {
 	}
 }
 
+// What the server says is kept as its JSON, where such a password stands with escapes.
+func TestAPasswordThatJSONEscapesIsNotTold(t *testing.T) {
+	t.Parallel()
+	for password, escaped := range map[string]string{`hush"hush`: `hush\"hush`, `hush\hush`: `hush\\hush`, `hush"`: `hush\"`} {
+		c := client(t, Options{AuthString: "user:" + password, Transport: &answers{list: []reply{
+			{200, `{}`, ""}, {400, `{"detail":"it is not ` + escaped + `"}`, ""},
+		}}})
+		if _, err := c.do(t.Context(), post); err == nil || !strings.HasSuffix(err.Error(), "it is not [redacted]") {
+			t.Errorf("%s: %v", password, err)
+		}
+	}
+}
+
 func TestTheEncodedPasswordIsNotTold(t *testing.T) {
 	t.Parallel()
 	encoded := base64.StdEncoding.EncodeToString([]byte("user:" + secret))

@@ -1,10 +1,26 @@
 package redact_test
 
 import (
+	"encoding/json"
+	"strings"
 	"testing"
 
 	"iacontinu/internal/redact"
 )
+
+func TestSecretsAreHiddenInJSON(t *testing.T) {
+	t.Parallel()
+	for _, secret := range []string{`pass"word`, `pass\word`, `pass<&"`, "pass\tword", `"""`} {
+		text, err := json.Marshal(map[string]string{"detail": "no " + secret + " here"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := strings.NewReplacer(`\u003c`, "<", `\u0026`, "&").Replace(string(text)) // as most programs write it
+		if got, want := redact.Secrets(secret).Replace(plain), `{"detail":"no [redacted] here"}`; got != want {
+			t.Errorf("%s became %s, want %s", plain, got, want)
+		}
+	}
+}
 
 func TestSecretsAreHiddenInEveryForm(t *testing.T) {
 	t.Parallel()
