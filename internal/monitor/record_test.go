@@ -136,6 +136,19 @@ func TestTheRecordShowsVerdictAndScores(t *testing.T) {
 	}
 }
 
+// A check that scored nothing shows no p-value: there is none.
+func TestTheRecordShowsNoMeasureOfNothing(t *testing.T) {
+	t.Parallel()
+	for method, want := range map[string]bool{Statistical: false, Random: true} {
+		b := setup(t, Options{Detector: method})
+		b.store.predict(1, "v1", DefaultMinRows-1, -3, 0)
+		page := string(b.taken(t.Context(), t, Request{Slot: 1}).Artifacts[0].Data)
+		if strings.Contains(page, "(drift below ") != want || !strings.Contains(page, "| Drift | ") || !strings.Contains(page, "| Predictions scored | ") {
+			t.Errorf("%s shows\n%s", method, page)
+		}
+	}
+}
+
 // A request replaces the settings for its own check, and a person's check takes nobody's slot.
 func TestARequestOverridesTheSettings(t *testing.T) {
 	t.Parallel()

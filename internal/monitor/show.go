@@ -66,7 +66,10 @@ func (c *check) markdown() string {
 		if r.Method == Statistical {
 			name = "Smallest corrected p-value"
 		}
-		fmt.Fprintf(&b, "| %s | %.4g (drift below %.4g) |\n| Drift | %v |\n", name, r.TriggerValue, r.Threshold, r.Drift)
+		if r.Method != Statistical || len(r.Details.Scores) > 0 { // else there is no p-value
+			fmt.Fprintf(&b, "| %s | %.4g (drift below %.4g) |\n", name, r.TriggerValue, r.Threshold)
+		}
+		fmt.Fprintf(&b, "| Drift | %v |\n", r.Drift)
 	}
 	fmt.Fprintf(&b, "| Action | %s |\n| Predictions scored | %d |\n| Seconds | %.2f |\n", r.Action, r.Details.Rows, r.Details.Duration)
 	if t := r.Details.AccuracyTrend; t != nil {
