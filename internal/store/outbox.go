@@ -152,13 +152,18 @@ func (s *Store) EndDelivery(ctx context.Context, id int64) error {
 
 // RefuseDelivery removes a delivery that its service will never take, and has the audit log say so.
 func (s *Store) RefuseDelivery(ctx context.Context, d ml.Delivery, why string) error {
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+	details, err := json.Marshal(map[string]string{"kind": d.Kind, "error": why})
+	if err != nil {
+		return fmt.Errorf("store: drop delivery %d: %w", d.ID, err)
+	}
+	err = s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		if err := tx.Where("id = ?", d.ID).Delete(&deliveryRow{}).Error; err != nil {
 			return err
 		}
 		return s.auditIn(tx, ml.AuditEntry{
 			Level: "ERROR", Component: "worker", EventType: d.Service.RefusalEvent(),
 			Message: fmt.Sprintf("%s refused a delivery (%s) for good, which is dropped: %s", d.Service, d.Kind, why),
+			Details: string(details),
 		})
 	})
 	if err != nil {

@@ -121,7 +121,10 @@ func TestWhatIsRefusedForGoodIsDroppedAndWrittenDown(t *testing.T) {
 	ok(t, err)
 	want := "mlflow refused a delivery (run) for good, which is dropped: the name is too long"
 	if len(log) != 1 || log[0].Message != want || log[0].EventType != "mlflow_refused" || !log[0].CreatedAt.Equal(now) {
-		t.Errorf("the audit log has %+v", log)
+		t.Fatalf("the audit log has %+v", log)
+	}
+	if got, want := log[0].Details, `{"error":"the name is too long","kind":"run"}`; got != want {
+		t.Errorf("its details are %s, want %s", got, want)
 	}
 	for _, c := range []struct {
 		service ml.Service

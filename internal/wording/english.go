@@ -138,6 +138,16 @@ func english() map[string]string {
 		"part.unknown_name":        "its name is not known",
 		"part.unreachable":         "it can't be reached",
 
+		"part.deliveries_wait.one":      "{n} delivery has waited for {waited:time}",
+		"part.deliveries_wait.other":    "{n} deliveries wait, the oldest for {waited:time}",
+		"part.delivery_failed":          "the last try failed, the worker's log says why",
+		"part.deliveries_refused.one":   "{n} delivery was refused for good in the last 24 hours and dropped, the audit log says why",
+		"part.deliveries_refused.other": "{n} deliveries were refused for good in the last 24 hours and dropped, the audit log says why",
+		"part.deliveries_left.one":      "{n} delivery is left from when it was set, and dropped after 30 days",
+		"part.deliveries_left.other":    "{n} deliveries are left from when it was set, and dropped after 30 days",
+		"part.outbox_unread":            "unknown: the outbox can't be read",
+		"part.refusals_unread":          "unknown: the audit log can't be read",
+
 		"row.fields":          "{fields} fields instead of {want}",
 		"row.trailing":        "the row ends in a separator and the header does not: leave it out of the rows",
 		"row.quote":           "a quote in the wrong place, or one that is never closed",
@@ -169,5 +179,7 @@ func english() map[string]string {
 		"log.generate":          "dataset {generation_id:id} of {samples} rows was generated",
 		"log.import":            "dataset {generation_id:id} of {samples} rows was imported",
 		"log.dataset_deleted":   "dataset {generation_id:id} was deleted",
+		"log.mlflow_refused":    "MLflow refused a delivery ({kind}) for good, which is dropped: {error}",
+		"log.prefect_refused":   "Prefect refused a delivery ({kind}) for good, which is dropped: {error}",
 	}
 }

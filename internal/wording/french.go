@@ -136,6 +136,16 @@ func french() map[string]string {
 		"part.unknown_name":        "son nom n’est pas connu",
 		"part.unreachable":         "il est injoignable",
 
+		"part.deliveries_wait.one":      "{n} envoi attend depuis {waited:time}",
+		"part.deliveries_wait.other":    "{n} envois attendent, le plus ancien depuis {waited:time}",
+		"part.delivery_failed":          "le dernier essai a échoué, le journal du worker dit pourquoi",
+		"part.deliveries_refused.one":   "{n} envoi refusé définitivement et abandonné ces dernières 24 heures, le journal d’audit dit pourquoi",
+		"part.deliveries_refused.other": "{n} envois refusés définitivement et abandonnés ces dernières 24 heures, le journal d’audit dit pourquoi",
+		"part.deliveries_left.one":      "{n} envoi reste du temps où il était configuré, et sera abandonné après 30 jours",
+		"part.deliveries_left.other":    "{n} envois restent du temps où il était configuré, et seront abandonnés après 30 jours",
+		"part.outbox_unread":            "inconnu : les envois en attente n’ont pas pu être comptés",
+		"part.refusals_unread":          "inconnu : le journal d’audit est illisible",
+
 		"row.fields":          "{fields} champs au lieu de {want}",
 		"row.trailing":        "la ligne finit par un séparateur, ce que l’en-tête ne fait pas : retirez-le",
 		"row.quote":           "des guillemets mal placés ou jamais fermés",
@@ -167,5 +177,7 @@ func french() map[string]string {
 		"log.generate":          "jeu {generation_id:id} généré, {samples} lignes",
 		"log.import":            "jeu {generation_id:id} importé, {samples} lignes",
 		"log.dataset_deleted":   "jeu {generation_id:id} supprimé",
+		"log.mlflow_refused":    "envoi ({kind}) refusé définitivement par MLflow et abandonné : « {error} »",
+		"log.prefect_refused":   "envoi ({kind}) refusé définitivement par Prefect et abandonné : « {error} »",
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"iacontinu/internal/outbox"
 	"iacontinu/internal/prefect"
 	"iacontinu/internal/prefect/prefecttest"
+	"iacontinu/internal/wording"
 )
 
 // tracked is a platform that made versions while nobody told MLflow, and then tells a server in memory.
@@ -316,6 +317,9 @@ func TestARefusalIsTold(t *testing.T) {
 		if !ok {
 			t.Fatal("no check")
 		}
+		if _, inFrench := wording.Joined(wording.In("fr"), c.Remarks); inFrench != (c.Detail != "") {
+			t.Errorf("%q is said in English alone", c.Detail)
+		}
 		return c.Status, c.Detail
 	}
 	if status, detail := check(); status != stateOK || detail != "" {
@@ -330,7 +334,7 @@ func TestARefusalIsTold(t *testing.T) {
 		t.Errorf("after it %s: %s", status, detail)
 	}
 	owe()
-	if status, detail := check(); status != stateWarning || !strings.HasPrefix(detail, "1 delivery waits, ") || !strings.HasSuffix(detail, want) {
+	if status, detail := check(); status != stateWarning || !strings.HasPrefix(detail, "1 delivery has waited for ") || !strings.HasSuffix(detail, want) {
 		t.Errorf("while another waits %s: %s", status, detail)
 	}
 	entries, _, err := p.Store.AuditLog(t.Context(), ml.AuditFilter{EventType: "mlflow_refused"}, 1)
@@ -343,14 +347,5 @@ func TestARefusalIsTold(t *testing.T) {
 	}
 	if status, detail := check(); status != stateOK || strings.Contains(detail, "refused") {
 		t.Errorf("the day after %s: %s", status, detail)
-	}
-}
-
-func TestDeliveriesAreCountedInWords(t *testing.T) {
-	t.Parallel()
-	for n, want := range map[int64]string{1: "1 delivery waits", 2: "2 deliveries wait"} {
-		if got := deliveries(n, "waits", "wait"); got != want {
-			t.Errorf("%q, want %q", got, want)
-		}
 	}
 }

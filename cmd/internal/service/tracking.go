@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"iacontinu/internal/api"
@@ -41,43 +40,38 @@ func (p *Platform) backlogCheck(ctx context.Context, service ml.Service) (check 
 	b, subscribed, err := p.Store.Backlog(ctx, service)
 	switch {
 	case err != nil:
-		return api.Check{Status: stateWarning, Detail: "unknown: the outbox can't be read"}, true
+		return said(stateWarning, api.Remark{Code: "part.outbox_unread"}), true
 	case !subscribed && b.Waiting == 0:
 		return api.Check{}, false
 	case !subscribed:
-		return api.Check{Status: stateOff, Detail: deliveries(b.Waiting, "is", "are") + " left from when it was set, and dropped after 30 days"}, true
+		return said(stateOff, api.Remark{Code: "part.deliveries_left", Values: map[string]any{"n": b.Waiting}}), true
 	}
-	check = waitingCheck(b)
 	refused, err := p.Store.Refusals(ctx, service, time.Now().Add(-refusalTold))
 	if err != nil {
-		return api.Check{Status: stateWarning, Detail: "unknown: the audit log can't be read"}, true
+		return said(stateWarning, api.Remark{Code: "part.refusals_unread"}), true
 	}
-	if refused > 0 { // why may name addresses, and anybody may ask
-		words := deliveries(refused, "was", "were") + " refused for good in the last 24 hours and dropped, the audit log says why"
-		if check.Detail != "" {
-			words = check.Detail + "; " + words
-		}
-		check.Status, check.Detail = stateWarning, words
-	}
-	return check, true
+	return toldCheck(b, refused), true
 }
 
-// waitingCheck tells what waits for a service that is told.
-func waitingCheck(b ml.Backlog) api.Check {
-	if b.Waiting == 0 {
-		return api.Check{Status: stateOK}
+// toldCheck tells what waits for a service that is told, and how much it refused. Why is for the logs: it may
+// name addresses, and anybody may ask.
+func toldCheck(b ml.Backlog, refused int64) api.Check {
+	status := stateOK
+	var says []api.Remark
+	if b.Waiting > 0 {
+		says = append(says, api.Remark{Code: "part.deliveries_wait", Values: map[string]any{"n": b.Waiting, "waited": time.Since(b.Oldest).Seconds()}})
 	}
-	detail := fmt.Sprintf("%s, the oldest for %s", deliveries(b.Waiting, "waits", "wait"), time.Since(b.Oldest).Round(time.Second))
-	if b.Error != "" { // it may name addresses, too
-		return api.Check{Status: stateWarning, Detail: detail + "; the last try failed, the worker's log says why", At: &b.Oldest}
+	if b.Error != "" {
+		status = stateWarning
+		says = append(says, api.Remark{Code: "part.delivery_failed"})
 	}
-	return api.Check{Status: stateOK, Detail: detail, At: &b.Oldest}
-}
-
-// deliveries counts them in words, each with its form of a verb.
-func deliveries(n int64, one, many string) string {
-	if n == 1 {
-		return "1 delivery " + one
+	if refused > 0 {
+		status = stateWarning
+		says = append(says, api.Remark{Code: "part.deliveries_refused", Values: map[string]any{"n": refused}})
 	}
-	return fmt.Sprintf("%d deliveries %s", n, many)
+	check := said(status, says...)
+	if b.Waiting > 0 {
+		check.At = &b.Oldest
+	}
+	return check
 }
