@@ -15,8 +15,16 @@ LDFLAGS := -X iacontinu/cmd/internal/boot.version=$(VERSION) -X iacontinu/cmd/in
 COMMANDS := $(notdir $(patsubst %/main.go,%,$(wildcard cmd/*/main.go)))
 
 TOOLS := $(CURDIR)/.tools
-GOLANGCI_VERSION := v2.15.0
-GOLANGCI := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+GOLANGCI := $(TOOLS)/golangci-lint-v2.15.0
+ACTIONLINT := $(TOOLS)/actionlint-v1.7.12
+GOVULNCHECK := $(TOOLS)/govulncheck-v1.9.0
+GITLEAKS := $(TOOLS)/gitleaks-v8.30.1
+CYCLONEDX := $(TOOLS)/cyclonedx-gomod-v1.10.0
+GORELEASER := $(TOOLS)/goreleaser-v2.17.0
+GRYPE := $(TOOLS)/grype-v0.121.3
+GO_TOOLS := $(GOLANGCI) $(ACTIONLINT) $(GOVULNCHECK) $(GITLEAKS) $(CYCLONEDX) $(GORELEASER) $(GRYPE)
+# Where known weaknesses are looked up; a mirror may be a file:// URL.
+export VULNDB ?= https://vuln.go.dev
 
 AXE_VERSION := 4.14.1
 AXE := $(CURDIR)/build/axe-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
@@ -97,7 +105,7 @@ bluegreen: ## two colours of the API behind a real Caddy, switched under load; n
 nightly: compose-test bluegreen controlplane ## what .ci/run has no time for: all services of docker-compose.yml, blue and green, a control plane
 
 .PHONY: check
-check: format vet lint shape kubernetes rules benchmarks modules ## format, vet, linters, architecture, schema, Kubernetes, alert rules, benchmarks, modules
+check: format vet lint actionlint shape kubernetes rules benchmarks modules ## format, vet, linters, workflows, architecture, schema, Kubernetes, alert rules, benchmarks, modules
 
 .PHONY: format
 format: $(GOLANGCI) ## is every file formatted (gofumpt)? make fmt does it
@@ -114,6 +122,10 @@ vet: ## go vet
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint
 	$(GOLANGCI) run
+
+.PHONY: actionlint
+actionlint: $(ACTIONLINT) ## the workflows of GitHub Actions
+	$(ACTIONLINT) -shellcheck= -pyflakes=
 
 .PHONY: shape
 shape: ## import rule, schema, compose file and dashboards
@@ -141,11 +153,57 @@ modules: ## go.mod and go.sum are tidy and the modules are what they were
 	$(GO) mod verify
 	cd deploy/kubernetes && $(GO) mod tidy -diff && $(GO) mod verify
 
+##@ Ship
+
+.PHONY: security
+security: $(GOVULNCHECK) $(GITLEAKS) $(GOLANGCI) ## known weaknesses of what is called, gosec, secrets in files and history; needs https://vuln.go.dev
+	$(GOLANGCI) run --enable-only gosec
+	$(GITLEAKS) git --no-banner --redact .
+	$(GITLEAKS) dir --no-banner --redact .
+	$(GOVULNCHECK) -db $(VULNDB) ./...
+
+.PHONY: sbom
+sbom: $(CYCLONEDX) ## what each program is made of, with licences (CycloneDX), in build/sbom
+	@mkdir -p build/sbom
+	for name in $(COMMANDS); do $(CYCLONEDX) app -json -licenses -std -output build/sbom/$$name.cdx.json -main cmd/$$name .; done
+
+.PHONY: scan
+scan: $(GOVULNCHECK) $(GRYPE) ## known weaknesses in the images that Compose starts, after make images; needs docker and the network
+	@deploy/docker/scan $(GOVULNCHECK) $(GRYPE)
+
+.PHONY: release-check
+release-check: $(GORELEASER) $(CYCLONEDX) ## the release's archives for amd64 and arm64, in build/dist, and nothing published; needs gcc-aarch64-linux-gnu
+	CYCLONEDX=$(CYCLONEDX) $(GORELEASER) check
+	CYCLONEDX=$(CYCLONEDX) $(GORELEASER) release --snapshot --clean
+
+.PHONY: release
+release: $(GORELEASER) $(CYCLONEDX) ## publish the release of the tag that is checked out, with what CHANGELOG.md says of it; needs GITHUB_TOKEN
+	@mkdir -p build
+	@awk '/^## / { on = index($$2, "[$(VERSION:v%=%)]") == 1; next } on' CHANGELOG.md >build/release-notes.md
+	@grep -q . build/release-notes.md || { echo 'CHANGELOG.md says nothing of $(VERSION)'; exit 1; }
+	CYCLONEDX=$(CYCLONEDX) $(GORELEASER) release --clean --release-notes build/release-notes.md
+
+.PHONY: publish
+publish: ## push the images of the tag that is checked out to IACONTINU_IMAGES
+	@deploy/docker/publish
+
+.PHONY: deploy
+deploy: ## bring the Kubernetes overlay OVERLAY to IMAGE=...@sha256:..., and back if it does not serve; needs kubectl
+	@deploy/kubernetes/deploy "$$OVERLAY" "$$IMAGE"
+
 # One file a version: another version is built when it is asked for, and only once.
-$(GOLANGCI):
+$(GOLANGCI): PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(ACTIONLINT): PACKAGE = github.com/rhysd/actionlint/cmd/actionlint
+$(GOVULNCHECK): PACKAGE = golang.org/x/vuln/cmd/govulncheck
+$(GITLEAKS): PACKAGE = github.com/zricethezav/gitleaks/v8
+$(CYCLONEDX): PACKAGE = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+$(GORELEASER): PACKAGE = github.com/goreleaser/goreleaser/v2
+$(GRYPE): PACKAGE = github.com/anchore/grype/cmd/grype
+$(GO_TOOLS): NAME = $(shell sed 's/-v[0-9.]*$$//' <<<'$(@F)')
+$(GO_TOOLS):
 	@mkdir -p $(TOOLS)/build
-	GOBIN=$(TOOLS)/build $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
-	@mv $(TOOLS)/build/golangci-lint $@
+	GOBIN=$(TOOLS)/build $(GO) install $(PACKAGE)@$(@F:$(NAME)-%=%)
+	@mv $(TOOLS)/build/$(NAME) $@
 
 ##@ Measure (bench/README.md)
 
