@@ -66,7 +66,7 @@ func (d *predictData) boundary(v *visit) template.HTML {
 		return ""
 	}
 	l := chart.Line{
-		ID: "boundary", Title: v.must("predict.boundary"), Height: 320, X: v.significant, Y: v.significant,
+		ID: "boundary", Title: v.must("predict.boundary"), Height: 320, X: v.value, Y: v.value, TickX: v.significant, TickY: v.significant,
 		Labels: chart.Labels{X: features[0].Name, Figures: v.must("chart.figures"), Empty: v.must("predict.no_recent")},
 	}
 	low, high := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}

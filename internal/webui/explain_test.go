@@ -14,7 +14,7 @@ import (
 func TestPredictTellsWhy(t *testing.T) {
 	t.Parallel()
 	v := setup(t, newFakeAPI(t).withModel(), "ann")
-	v.get("/predict").wants(t, http.StatusOK, "learned from 1 to 3", `id="boundary"`, "1 predictions on one side and 1 on the other", `class="dot series-2 "`)
+	v.get("/predict").wants(t, http.StatusOK, "learned from 1 to 3", `id="boundary"`, "1 predictions on one side and 1 on the other", `class="dot series-2 "`, "2.5 / 1,234.75", `data-name="dose">1,234.75</td>`)
 	page := v.post("/predict", url.Values{"f.age": {"1,5"}, "f.dose": {"5"}})
 	page.wants(t, http.StatusOK, `id="reasons"`, "+1.5", "+5", `<span class="value">-4</span>`, "dose is 5", "learned from 1 to 3")
 	if strings.Contains(page.body, "age is 1.5") {

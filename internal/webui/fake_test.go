@@ -85,7 +85,7 @@ func (f *fakeAPI) withModel() *fakeAPI {
 	f.detail = api.ModelDetail{Version: f.models[0], MLflowURL: "http://mlflow/#/runs/7", Intercept: &intercept, Details: []api.ModelFeature{
 		{Name: "age", Coefficient: 1, Min: &one, Max: &three, Mean: &one}, {Name: "dose", Coefficient: 1, Min: &one, Max: &three, Mean: &one},
 	}}
-	f.recent = []api.LoggedPrediction{{Features: []float64{1, 1.5}, Prediction: 0, CreatedAt: now}, {Features: []float64{2.5, 5}, Prediction: 1, CreatedAt: now}}
+	f.recent = []api.LoggedPrediction{{Features: []float64{1, 1.5}, Prediction: 0, CreatedAt: now}, {Features: []float64{2.5, 1234.75}, Prediction: 1, CreatedAt: now}}
 	f.sets = []api.DatasetDetail{dataset2, dataset1}
 	f.checks = []api.DriftDetection{measured(now, "retrained", true, 0.4), measured(now.Add(-time.Minute), "none", false, 0.02)}
 	return f

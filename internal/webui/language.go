@@ -7,6 +7,8 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/text/feature/plural"
@@ -131,6 +133,26 @@ func (l *language) significant(v float64) string {
 		return l.printer.Sprint(number.Scientific(v, number.MaxFractionDigits(1)))
 	}
 	return l.printer.Sprint(number.Decimal(v, number.MaxFractionDigits(max(digits, 0))))
+}
+
+// value writes a number as it was given, however many digits that takes; one that only a machine can have
+// given, such as a third, with six digits that count.
+func (l *language) value(v float64) string {
+	const shortest, counting = 12, 6
+	digits, power, _ := strings.Cut(strconv.FormatFloat(v, 'e', -1, 64), "e")
+	exponent, err := strconv.Atoi(power)
+	if err != nil { // no number
+		return l.number(0, v)
+	}
+	given := len(strings.NewReplacer("-", "", ".", "").Replace(digits))
+	if given > shortest {
+		given = counting
+		v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'e', given-1, 64), 64) // of our own making
+	}
+	if exponent < -counting || exponent >= shortest {
+		return l.printer.Sprint(number.Scientific(v, number.MaxFractionDigits(given-1)))
+	}
+	return l.printer.Sprint(number.Decimal(v, number.MaxFractionDigits(max(given-1-exponent, 0))))
 }
 
 // Moments are written in UTC, and by app.js in the time zone of the browser.

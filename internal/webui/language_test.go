@@ -2,6 +2,7 @@ package webui
 
 import (
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -161,6 +162,17 @@ func TestNumbers(t *testing.T) {
 		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+	}
+	for v, want := range map[float64]string{
+		2100.5: "2,100.5", -2100.5: "-2,100.5", 0: "0", 5: "5", 0.000123: "0.000123", 123456.789: "123,456.789", 1234567: "1,234,567",
+		1.0 / 3: "0.333333", 0.30000000000000004: "0.3", 20000.0 / 3: "6,666.67", 1e20: "1×10²⁰", math.Inf(1): "∞",
+	} {
+		if got := en.value(v); got != want {
+			t.Errorf("%v is written %q, want %q", v, got, want)
+		}
+	}
+	if got, want := fr.value(2100.5), "2\u00a0100,5"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 	for n, want := range map[int64]string{0: "0 ligne traitée.", 1: "1 ligne traitée.", 2: "2 lignes traitées."} {
 		if got, err := fr.count("predict.answered", n); got != want || err != nil {

@@ -142,7 +142,7 @@ func TestPredictBatch(t *testing.T) {
 	send := func(rows, file, as string) answered {
 		return v.upload("/predict/batch", file, url.Values{"rows": {rows}, "as": {as}})
 	}
-	send("1,2\n3,4", "", "page").wants(t, http.StatusOK, "2 rows were answered", "70.0%")
+	send("1,2\n3,2100.50", "", "page").wants(t, http.StatusOK, "2 rows were answered", "70.0%", `>2,100.5</td>`)
 	send("1,x", "", "page").wants(t, http.StatusUnprocessableEntity, "Line 1: dose is not a number", "1,x</textarea>")
 	page := send("", "dose,age\n5,6\n", "file")
 	page.wants(t, http.StatusOK, "age,dose,ill,confidence,model_version,prediction_id\n6,5,no,0.700000,v2,p\n")

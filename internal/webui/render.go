@@ -79,6 +79,7 @@ func (l *language) functions() template.FuncMap {
 		"percent":   l.percent,
 		"megabytes": func(bytes int64) float64 { return float64(bytes) / 1e6 },
 		"measure":   func(v any) string { return l.significant(float(v)) },
+		"value":     l.value,
 		// percentage is a length within a picture, which is written alike in all languages.
 		"percentage": func(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" },
 		"chance":     l.chance,
