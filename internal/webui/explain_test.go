@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"iacontinu/internal/api"
 	"iacontinu/internal/chart"
 )
 
@@ -19,6 +20,47 @@ func TestPredictTellsWhy(t *testing.T) {
 	page.wants(t, http.StatusOK, `id="reasons"`, "+1.5", "+5", `<span class="value">-4</span>`, "dose is 5", "learned from 1 to 3")
 	if strings.Contains(page.body, "age is 1.5") {
 		t.Error("a value that was learned from is warned of")
+	}
+}
+
+// However sure the model is of a value that it has not learned from, the page warns and does not say so.
+func TestPredictIsNotSureOfAGuess(t *testing.T) {
+	t.Parallel()
+	v := setup(t, newFakeAPI(t).withModel(), "ann")
+	green := `low="0.6" high="0.8" optimum="1" value="0.91"`
+	v.post("/predict", url.Values{"f.age": {"1.5"}, "f.dose": {"2"}}).wants(t, http.StatusOK, "quite sure", green)
+	page := v.post("/predict", url.Values{"f.age": {"1.5"}, "f.dose": {"2100.50"}})
+	page.wants(t, http.StatusOK, "dose is 2,100.5", "says little here", "so it guesses", `low="0.501" high="1" optimum="0.5" value="0.91"`)
+	if strings.Contains(page.body, "quite sure") || strings.Contains(page.body, green) {
+		t.Errorf("the page trusts a guess:\n%s", page.body)
+	}
+}
+
+// What models of other columns or classes answered is not shown under the names of the active one's.
+func TestPredictLeavesOutOtherModels(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	said := func(version string, x float64) api.LoggedPrediction {
+		return api.LoggedPrediction{ModelVersion: version, Features: []float64{x, x}, Prediction: 1, CreatedAt: now}
+	}
+	binary := []string{"no", "yes"}
+	f.models = append(f.models,
+		api.Version{Version: "alike", Features: []string{"age", "dose"}, Classes: binary}, api.Version{Version: "turned", Features: []string{"dose", "age"}, Classes: binary},
+		api.Version{Version: "other-classes", Features: []string{"age", "dose"}, Classes: []string{"ham", "spam"}})
+	f.recent = []api.LoggedPrediction{said("turned", 71), said("v2", 72), said("alike", 73), said("gone", 74), said("other-classes", 75)}
+	v := setup(t, f, "ann")
+	page := v.get("/predict")
+	page.wants(t, http.StatusOK, `data-name="age">72<`, `data-name="age">73<`, "0 predictions on one side and 2 on the other", "3 of your latest predictions are of other models")
+	for _, wrong := range []string{"turned", "gone", "other-classes", ">71<", ">74<", ">75<"} {
+		if strings.Contains(page.body, wrong) {
+			t.Errorf("the page shows %s of another model", wrong)
+		}
+	}
+	f.set(func() { f.recent = f.recent[:1] })
+	page = v.get("/predict")
+	page.wants(t, http.StatusOK, "1 of your latest predictions is of another model")
+	if strings.Contains(page.body, "You have made none yet") {
+		t.Error("the page says that there are none")
 	}
 }
 

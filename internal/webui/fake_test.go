@@ -73,7 +73,7 @@ func (f *fakeAPI) withModel() *fakeAPI {
 	metrics := json.RawMessage(`{"n":200,"accuracy":0.953,"accuracy_low":0.94,"accuracy_high":0.96,"precision":0.9,"roc_auc":0.98,"confusion":[[97,3],[7,93]],
 		"roc_curve":{"fpr":[0,0.1,1],"tpr":[0,0.9,1]},"calibration":[{"mean_predicted":0.2,"fraction_positive":0.1,"count":9},{"mean_predicted":0,"fraction_positive":0,"count":0}]}`)
 	f.models = []api.Version{
-		{Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Classes: []string{"no", "yes"}, Metrics: metrics},
+		{Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Features: []string{"age", "dose"}, Classes: []string{"no", "yes"}, Metrics: metrics},
 		{Version: "v1", Accuracy: 0.5, CreatedAt: at.Add(-time.Hour), Status: "rejected", Reason: "bootstrap"},
 	}
 	f.trains = []api.Training{
@@ -85,7 +85,7 @@ func (f *fakeAPI) withModel() *fakeAPI {
 	f.detail = api.ModelDetail{Version: f.models[0], MLflowURL: "http://mlflow/#/runs/7", Intercept: &intercept, Details: []api.ModelFeature{
 		{Name: "age", Coefficient: 1, Min: &one, Max: &three, Mean: &one}, {Name: "dose", Coefficient: 1, Min: &one, Max: &three, Mean: &one},
 	}}
-	f.recent = []api.LoggedPrediction{{Features: []float64{1, 1.5}, Prediction: 0, CreatedAt: now}, {Features: []float64{2.5, 1234.75}, Prediction: 1, CreatedAt: now}}
+	f.recent = []api.LoggedPrediction{{ModelVersion: "v2", Features: []float64{1, 1.5}, Prediction: 0, CreatedAt: now}, {ModelVersion: "v2", Features: []float64{2.5, 1234.75}, Prediction: 1, CreatedAt: now}}
 	f.sets = []api.DatasetDetail{dataset2, dataset1}
 	f.checks = []api.DriftDetection{measured(now, "retrained", true, 0.4), measured(now.Add(-time.Minute), "none", false, 0.02)}
 	return f
@@ -264,13 +264,15 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 			f.t.Error("the page does not ask why")
 		}
 		one, three := 1.0, 3.0
-		why := &api.Explanation{Intercept: -4, LogOdds: 2.5, Contributions: []api.Contribution{
-			{Feature: "age", Value: 1.5, Contribution: 1.5, Min: &one, Max: &three}, {Feature: "dose", Value: 5, Contribution: 5, Min: &one, Max: &three, OutOfRange: true},
-		}}
-		f.answer(w, http.StatusOK, api.PredictResponse{Explanation: why, Prediction: 1, Class: "yes", Confidence: 0.91, ModelVersion: "v2", PredictionID: "p-1"})
-		if features, ok := in.Features.(map[string]any); !ok || len(features) != len(f.model.Features) {
+		features, ok := in.Features.(map[string]any)
+		if !ok || len(features) != len(f.model.Features) {
 			f.t.Errorf("features %v", in.Features)
 		}
+		dose, _ := features["dose"].(float64)
+		why := &api.Explanation{Intercept: -4, LogOdds: 2.5, Contributions: []api.Contribution{
+			{Feature: "age", Value: 1.5, Contribution: 1.5, Min: &one, Max: &three}, {Feature: "dose", Value: dose, Contribution: dose, Min: &one, Max: &three, OutOfRange: dose > three},
+		}}
+		f.answer(w, http.StatusOK, api.PredictResponse{Explanation: why, Prediction: 1, Class: "yes", Confidence: 0.91, ModelVersion: "v2", PredictionID: "p-1"})
 	case api.PathBatch:
 		in := decode[api.BatchRequest](f, r)
 		out := api.BatchResponse{Total: len(in.Instances)}

@@ -20,6 +20,8 @@ type predictData struct {
 	Model  api.ModelInfo
 	Recent []api.LoggedPrediction
 	Total  int64
+	// LeftOut counts the latest predictions that were made by models of another kind.
+	LeftOut int
 
 	Values map[string]string // as typed
 	Wrong  map[string]string // what is wrong with them, by feature
@@ -66,7 +68,10 @@ func loadPredict(ctx context.Context, v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.latest, d.Total = history.Predictions, history.Total
+	if err := d.keepAlike(ctx, v, history.Predictions); err != nil {
+		return nil, err
+	}
+	d.Total = history.Total
 	d.Recent = d.latest[:min(len(d.latest), recentPredictions)]
 	d.Boundary = d.boundary(v)
 	if d.Answer != nil && d.Answer.Explanation != nil {
@@ -98,9 +103,11 @@ func (d *predictData) Class(label int) string {
 	return strconv.Itoa(label)
 }
 
-// Sure says how far an answer can be relied on.
+// Sure says how far an answer can be relied on: not by its confidence where the model has to guess.
 func (d *predictData) Sure(confidence float64) string {
 	switch {
+	case len(d.Far) > 0:
+		return "guess"
 	case confidence >= 0.8:
 		return "very"
 	case confidence >= 0.6:
