@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"text/tabwriter"
+	_ "time/tzdata" // pages are in their viewers' time zones, which the machine may not know
 	"unicode"
 
 	"iacontinu/cmd/internal/boot"

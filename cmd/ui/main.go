@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	_ "time/tzdata" // pages are in their viewers' time zones, which the machine may not know
 
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/cmd/internal/service"

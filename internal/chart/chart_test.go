@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -48,12 +49,44 @@ func TestRounded(t *testing.T) {
 func TestTimeTicksAreRound(t *testing.T) {
 	t.Parallel()
 	want := []float64{3600, 7200, 10800}
-	if diff := cmp.Diff(want, TimeTicks(1800, 12600, 4)); diff != "" {
+	if diff := cmp.Diff(want, TimeTicks(1800, 12600, 4, time.UTC)); diff != "" {
 		t.Error(diff)
 	}
 	for _, span := range []float64{1, 59, 86400, 86400 * 400, 86400 * 4000} {
-		if n := len(TimeTicks(0, span, 5)); n < 1 || n > 6 {
+		if n := len(TimeTicks(0, span, 5, time.UTC)); n < 1 || n > 6 {
 			t.Errorf("%v seconds: %d ticks", span, n)
+		}
+	}
+}
+
+// Days begin where the zone's do, also after its clocks changed: on 25 October 2026 at 01:00 UTC in Paris.
+func TestTimeTicksAreRoundInTheirZone(t *testing.T) {
+	t.Parallel()
+	paris, err := time.LoadLocation("Europe/Paris")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(moment string) float64 {
+		parsed, err := time.Parse(time.RFC3339, moment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(parsed.Unix())
+	}
+	for name, tt := range map[string]struct {
+		low, high string
+		want      []string
+	}{
+		"days":              {"2026-10-23T22:00:00Z", "2026-10-27T12:00:00Z", []string{"2026-10-23T22:00:00Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z", "2026-10-26T23:00:00Z"}},
+		"an hour left out":  {"2026-03-28T23:30:00Z", "2026-03-29T03:30:00Z", []string{"2026-03-29T00:00:00Z", "2026-03-29T01:00:00Z", "2026-03-29T02:00:00Z", "2026-03-29T03:00:00Z"}},
+		"six hours by them": {"2026-11-25T03:00:00Z", "2026-11-26T06:00:00Z", []string{"2026-11-25T05:00:00Z", "2026-11-25T11:00:00Z", "2026-11-25T17:00:00Z", "2026-11-25T23:00:00Z", "2026-11-26T05:00:00Z"}},
+	} {
+		var got []string
+		for _, tick := range TimeTicks(at(tt.low), at(tt.high), 5, paris) {
+			got = append(got, time.Unix(int64(tick), 0).UTC().Format(time.RFC3339))
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }

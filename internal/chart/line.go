@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Point is a value at a place, which is a Unix time in seconds on a chart over time.
@@ -50,6 +51,7 @@ type Line struct {
 	From, To *float64
 
 	Time   bool                 // X is a time: a range of it can be chosen
+	Zone   *time.Location       // whose round times the axis names; UTC
 	X, Y   func(float64) string // values as they are written
 	TickX  func(float64) string // at the axis; X
 	TickY  func(float64) string // at the axis; Y
@@ -107,6 +109,7 @@ func (l Line) HTML() template.HTML {
 func (l Line) withDefaults() Line {
 	l.Height = cmp.Or(l.Height, plotHeight)
 	plain := func(v float64) string { return fmt.Sprintf("%.4g", v) }
+	l.Zone = cmp.Or(l.Zone, time.UTC)
 	if l.X == nil {
 		l.X = plain
 	}
@@ -188,7 +191,7 @@ func (l Line) axisY(b *strings.Builder, y scale) {
 func (l Line) axisX(b *strings.Builder, x scale) {
 	ticks := Ticks(x.low, x.high, 5)
 	if l.Time {
-		ticks = TimeTicks(x.low, x.high, 5)
+		ticks = TimeTicks(x.low, x.high, 5, l.Zone)
 	}
 	if x.high == x.low {
 		ticks = []float64{x.low}

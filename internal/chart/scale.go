@@ -76,8 +76,8 @@ var steps = []time.Duration{
 	24 * time.Hour, 2 * 24 * time.Hour, 7 * 24 * time.Hour, 14 * 24 * time.Hour, 30 * 24 * time.Hour, 91 * 24 * time.Hour,
 }
 
-// TimeTicks gives at most n moments from low to high, in Unix seconds, at round times.
-func TimeTicks(low, high float64, n int) []float64 {
+// TimeTicks gives at most n moments from low to high, in Unix seconds, at times that are round in a zone.
+func TimeTicks(low, high float64, n int, zone *time.Location) []float64 {
 	if !(high > low) || n < 1 {
 		return []float64{low}
 	}
@@ -90,8 +90,25 @@ func TimeTicks(low, high float64, n int) []float64 {
 	}
 	step *= math.Max(1, math.Ceil((high-low)/step/float64(n)))
 	var out []float64
-	for at := math.Ceil(low/step) * step; at <= high; at += step {
-		out = append(out, at)
+	for clock := math.Floor(onClock(low, zone)/step) * step; ; clock += step {
+		at := fromClock(clock, zone)
+		if at > high {
+			return out
+		}
+		if at >= low && (len(out) == 0 || at > out[len(out)-1]) { // a time that the clock leaves out is one that it has
+			out = append(out, at)
+		}
 	}
-	return out
+}
+
+// onClock is what the clock of a zone shows at a moment, as the seconds that it would be in UTC; fromClock is
+// its inverse.
+func onClock(unix float64, zone *time.Location) float64 {
+	_, offset := time.Unix(int64(unix), 0).In(zone).Zone()
+	return unix + float64(offset)
+}
+
+func fromClock(clock float64, zone *time.Location) float64 {
+	t := time.Unix(int64(clock), 0).UTC()
+	return float64(time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, zone).Unix())
 }

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -12,7 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"iacontinu/internal/api"
@@ -98,6 +102,7 @@ func TestPages(t *testing.T) {
 
 // doors: no page without a login, and a wrong password is told.
 func (s *site) doors() {
+	s.livesIn(farZone)
 	s.open(s.url + "/drift")
 	s.see("h1", "^Sign in$")
 	s.looks("door", "/login")
@@ -211,6 +216,37 @@ func (s *site) drifts() {
 	s.see(".timeline", "Drift was reported")
 	s.see(".tile time[data-due]", "second|now")
 	s.see(".plot", "")
+	s.tellsLocalTime()
+}
+
+// farZone is one that no machine of ours is in, and whose hours are not those of UTC.
+const farZone = "Asia/Kathmandu"
+
+// livesIn takes the browser to a time zone.
+func (s *site) livesIn(zone string) {
+	s.t.Helper()
+	if _, err := do(s.browser, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: zone})
+		return err
+	})); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// tellsLocalTime: the latest check, which was made just now, is where the browser's clock is, on the chart as well.
+func (s *site) tellsLocalTime() {
+	s.t.Helper()
+	tip := js[string](s.browser, "[...document.querySelectorAll('.cell')].pop().dataset.tip")
+	told, _, _ := strings.Cut(tip, "\n")
+	zone, err := time.LoadLocation(farZone)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	here := time.Now().In(zone)
+	at, err := time.ParseInLocation("2 Jan, 15:04:05 2006", told+here.Format(" 2006"), zone)
+	if err != nil || here.Sub(at).Abs() > 10*time.Minute {
+		s.t.Errorf("the latest check is told as %q, and it is %s in %s", tip, here, farZone)
+	}
 }
 
 // watches: services are asked for real, and figures held against their targets.
@@ -315,6 +351,9 @@ func (s *site) picture(path, theme string, width int64, name string) {
 	}
 	if wide := js[int](s.browser, "document.documentElement.scrollWidth"); int64(wide) > width {
 		s.t.Errorf("%s: %d pixels wide on a screen of %d", name, wide, width)
+	}
+	if js[bool](s.browser, "[...document.querySelectorAll('.scroll:has(> .matrix)')].some(e => e.scrollWidth > e.clientWidth)") {
+		s.t.Errorf("%s: right and wrong answers are cut off", name)
 	}
 	s.examine(name)
 }

@@ -157,30 +157,12 @@ func (l *language) value(v float64) string {
 
 // Moments are written in UTC, and by app.js in the time zone of the browser.
 
-func (l *language) day(t time.Time) string {
-	t = t.UTC()
-	return fmt.Sprintf("%d %s", t.Day(), l.must("month."+t.Format("01")))
-}
-
 func (l *language) moment(t time.Time) string {
-	return l.day(t) + t.UTC().Format(" 2006, 15:04 UTC")
+	t = t.UTC()
+	return l.day(t) + t.Format(" 2006, 15:04 UTC")
 }
 
-// axis writes a moment short, as long as the span of the axis needs it.
-func (l *language) axis(span time.Duration) func(float64) string {
-	return func(unix float64) string {
-		t := time.Unix(int64(unix), 0).UTC()
-		switch {
-		case span < 10*time.Minute:
-			return t.Format("15:04:05")
-		case span < 24*time.Hour:
-			return t.Format("15:04")
-		}
-		return l.day(t)
-	}
-}
-
-func (l *language) exact(unix float64) string {
-	t := time.Unix(int64(unix), 0).UTC()
-	return l.day(t) + t.Format(", 15:04:05 UTC")
+// day is that of a moment in its zone.
+func (l *language) day(t time.Time) string {
+	return fmt.Sprintf("%d %s", t.Day(), l.must("month."+t.Format("01")))
 }

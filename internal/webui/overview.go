@@ -222,7 +222,7 @@ func begins(points []api.ScorePoint, i int) bool {
 // timeLine is a chart over time in the reader's language.
 func (v *visit) timeLine(id, title string) chart.Line {
 	return chart.Line{
-		ID: id, Title: v.must(title), Time: true, X: v.exact, Y: v.significant,
+		ID: id, Title: v.must(title), Time: true, Zone: v.zone, X: v.exact, Y: v.significant,
 		Labels: chart.Labels{X: v.must("chart.time"), Figures: v.must("chart.figures"), Empty: v.must(title + "_empty")},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,6 +29,7 @@ type visit struct {
 	*language
 	client *api.Client
 	query  url.Values
+	zone   *time.Location // of the viewer, nil if it is not known
 
 	Theme string
 	Path  string // of the page, with its query: where forms lead back to
@@ -79,7 +81,7 @@ func (v *visit) Live() string {
 // newVisit reads the preferences and the session of a request.
 func (s *Server) newVisit(r *http.Request, name string) *visit {
 	v := &visit{
-		language: s.renderer.languageOf(r), query: r.URL.Query(),
+		language: s.renderer.languageOf(r), query: r.URL.Query(), zone: zoneOf(r),
 		Theme: themeOf(r), Path: r.URL.RequestURI(), Page: name, Files: s.renderer.files,
 	}
 	v.client = s.client(r, tokenOf(r))

@@ -5,6 +5,10 @@
 document.documentElement.classList.add('js');
 const lang = document.documentElement.lang;
 
+// Charts are drawn by the server, which learns here what the clock of their viewer shows.
+const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+if (zone) document.cookie = `iacontinu_zone=${zone}; path=/; max-age=31536000; SameSite=Strict` + (location.protocol === 'https:' ? '; Secure' : '');
+
 // Times: how long ago, and moments in the time zone of this browser.
 const relative = new Intl.RelativeTimeFormat(lang, {numeric: 'auto', style: 'long'});
 const absolute = new Intl.DateTimeFormat(lang, {dateStyle: 'medium', timeStyle: 'short'});
