@@ -25,7 +25,7 @@ func judgeURL(setting, value, example string) error {
 	return nil
 }
 
-// judgeBase is judgeURL for an address that paths are added to.
+// judgeBase is judgeURL for an address that paths are added to, and that is shown: a query may hold a key.
 func judgeBase(setting, value, example string) error {
 	if err := judgeURL(setting, value, example); err != nil {
 		return err

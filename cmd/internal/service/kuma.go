@@ -31,7 +31,7 @@ type KumaConfig struct {
 // Validate implements the check of boot.Load.
 func (c KumaConfig) Validate() error {
 	var errs []error
-	if err := judgeURL("KUMA_URL", c.URL, " without a user, such as http://localhost:3001"); err != nil {
+	if err := judgeBase("KUMA_URL", c.URL, " without a user, such as http://localhost:3001"); err != nil {
 		errs = append(errs, err)
 	} else if strings.Contains(c.URL, "@") {
 		errs = append(errs, errors.New("KUMA_URL: holds a user; want a URL without one, such as http://localhost:3001"))

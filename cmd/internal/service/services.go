@@ -48,7 +48,7 @@ func (w WatchedSettings) Validate() error {
 		{"KUMA_PUBLIC_URL", w.KumaPublic},
 	} {
 		if s.value != "" {
-			errs = append(errs, judgeURL(s.name, s.value, " such as http://localhost:3000"))
+			errs = append(errs, judgeBase(s.name, s.value, " such as http://localhost:3000"))
 		}
 	}
 	return errors.Join(errs...)

@@ -5,10 +5,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/api"
 	"iacontinu/internal/kpi"
 	"iacontinu/internal/ml"
@@ -51,6 +53,27 @@ func TestServicesAreAsked(t *testing.T) {
 	for i, link := range map[int]string{4: server.URL, 5: server.URL, 6: "", 7: "https://grafana.example", 9: server.URL} {
 		if got[i].Link != link {
 			t.Errorf("%s is found at %q, want %q", got[i].Name, got[i].Link, link)
+		}
+	}
+}
+
+// The settings and the pages show these addresses: a key in one is refused before it can be seen.
+func TestAddressesOfServersHaveNoKeys(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"WORKER_URL", "FLOW_URL", "PROMETHEUS_URL", "GRAFANA_URL", "ALERTMANAGER_URL", "KUMA_URL", "MLFLOW_PUBLIC_URL", "PREFECT_PUBLIC_URL",
+		"PROMETHEUS_PUBLIC_URL", "GRAFANA_PUBLIC_URL", "ALERTMANAGER_PUBLIC_URL", "KUMA_PUBLIC_URL",
+	} {
+		for _, end := range []string{"?token=hush", "/#hush"} {
+			var c UpConfig
+			err := boot.Load(&c, []string{name + "=http://server.example" + end})
+			if err == nil || !strings.HasPrefix(err.Error(), name+": has a ? or #") || strings.Contains(err.Error(), "hush") {
+				t.Errorf("%s=...%s: %v", name, end, err)
+			}
+		}
+		var c UpConfig
+		if err := boot.Load(&c, []string{name + "=https://server.example/below/"}); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
