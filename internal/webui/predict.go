@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"iacontinu/internal/api"
 )
@@ -327,15 +328,29 @@ func writeAnswers(w http.ResponseWriter, model api.ModelInfo, rows [][]float64, 
 	w.Header().Set("Content-Type", "text/csv; charset=utf-8")
 	w.Header().Set("Content-Disposition", `attachment; filename="predictions.csv"`)
 	out := csv.NewWriter(w)
-	_ = out.Write(append(append([]string{}, model.Features...), model.Target, "confidence", "model_version", "prediction_id")) // Flush tells
+	head := append(slices.Clone(model.Features), model.Target, "confidence", "model_version", "prediction_id")
+	for i, name := range head {
+		head[i] = guarded(name)
+	}
+	_ = out.Write(head) // Flush tells
 	for i, p := range answer.Predictions {
 		var record []string
 		for _, f := range rows[i] {
 			record = append(record, strconv.FormatFloat(f, 'g', -1, 64))
 		}
-		_ = out.Write(append(record, p.Class, fmt.Sprintf("%.6f", p.Confidence), p.ModelVersion, p.PredictionID))
+		_ = out.Write(append(record, guarded(p.Class), fmt.Sprintf("%.6f", p.Confidence), p.ModelVersion, p.PredictionID))
 	}
 	out.Flush() // an error is the browser's, which is gone
+}
+
+// guarded is a text for a cell, of which spreadsheets must not make a formula. A number is none.
+func guarded(text string) string {
+	_, err := readNumber(text)
+	first, _ := utf8.DecodeRuneInString(text)
+	if err == nil || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
+		return text
+	}
+	return "'" + text
 }
 
 // pageOf is the page of that name.
