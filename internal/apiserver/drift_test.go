@@ -1,6 +1,7 @@
 package apiserver
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -54,6 +55,31 @@ func TestDriftScores(t *testing.T) {
 	got, err = b.client(t, "user").DriftScores(t.Context(), api.During{To: testNow.AddDate(-1, 0, 0)}, 0)
 	if err != nil || got.Points == nil || got.Features == nil {
 		t.Errorf("of a time without checks: %+v, %v", got, err)
+	}
+}
+
+// predictionsUntil keeps until when predictions were read.
+type predictionsUntil struct {
+	*world
+	until *time.Time
+}
+
+func (p predictionsUntil) PredictionsUntil(ctx context.Context, version string, until time.Time, limit, k int) ([][]float64, int, error) {
+	*p.until = until
+	return p.world.PredictionsUntil(ctx, version, until, limit, k)
+}
+
+// A check saw the predictions before it, not those that came since.
+func TestDriftDistributionsEndAtTheCheck(t *testing.T) {
+	t.Parallel()
+	var until time.Time
+	b := setup(t, func(w *world, o *Options) { o.CheckLog = predictionsUntil{w, &until} })
+	at := testNow.Add(-time.Hour)
+	b.reports = []ml.DriftReport{scored(4, at, 0.1, 0.9)}
+	b.window = [][]float64{{0, 1}, {7, 7}}
+	b.recent = [][]float64{{20, 20, 4}, {7, 7, 7}}
+	if _, err := b.client(t, "user").DriftDistributions(t.Context(), 4); err != nil || !until.Equal(at) {
+		t.Errorf("predictions until %v, %v; want %v", until, err, at)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"io"
@@ -125,9 +126,18 @@ func plainFailure(err error) *failure {
 	return newFailure(http.StatusInternalServerError, "", "something went wrong here: quote the request id to whoever runs this server")
 }
 
+// ended puts why the request ended before what came of that: database/sql rolls a request's transaction back by
+// itself, and who uses it on learns only that it is over.
+func ended(ctx context.Context, err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return errors.Join(ctx.Err(), err)
+	}
+	return err
+}
+
 // failed is failureOf for a request: it takes the request's id and is logged if it is ours.
 func (s *Server) failed(ctx context.Context, err error) *failure {
-	f := failureOf(err)
+	f := failureOf(ended(ctx, err))
 	f.RequestID = RequestID(ctx)
 	switch {
 	case f.Status == http.StatusInternalServerError:

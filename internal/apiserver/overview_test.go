@@ -48,6 +48,26 @@ func TestOverview(t *testing.T) {
 	}
 }
 
+// A check is missed two intervals and half a minute after it was due.
+func TestOverviewTellsOfAnOverdueCheck(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		ago  time.Duration // the last one, of one each 30 s
+		late bool
+	}{{120 * time.Second, false}, {150 * time.Second, true}} {
+		b := setup(t)
+		at := testNow.Add(-tt.ago)
+		b.reports = []ml.DriftReport{{ID: 1, Slot: at.Unix() / 30, CreatedAt: at}}
+		got, err := b.client(t, "user").Overview(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if late := slices.Contains(factCodes(got.Facts), "checks_overdue"); late != tt.late || (got.NextCheckAt == nil) != tt.late {
+			t.Errorf("%v after the last check: %+v, next at %v", tt.ago, got.Facts, got.NextCheckAt)
+		}
+	}
+}
+
 func TestOverviewTellsOfATrainingThatFailed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -125,6 +126,10 @@ func TestRegister(t *testing.T) {
 	}
 	if e := b.audits[0]; e.EventType != "user_created" || e.UserID != 1 {
 		t.Errorf("audit entry %+v", e)
+	}
+	got, err = c.Register(t.Context(), api.RegisterRequest{Username: "new.admin", Email: "a@ia-continu.local", Password: "long-enough", Role: "admin"})
+	if err != nil || got.Role != "admin" || !strings.Contains(b.audits[1].Details, `"role":"admin"`) {
+		t.Errorf("an administrator: %+v, %v, audited as %s", got, err, b.audits[1].Details)
 	}
 	_, err = c.Register(t.Context(), api.RegisterRequest{Username: "taken", Email: "x@x.example", Password: "long-enough"})
 	if p := api.AsProblem(err); p == nil || p.Status != 409 || !slices.Equal(fields(*p), []string{"body.username"}) {
