@@ -48,8 +48,9 @@ type fakeAPI struct {
 	services api.ServiceList
 	kpis     api.KPIs
 	job      api.Job
-	refuse   *api.Problem   // answers every change
-	asked    []string       // changes
+	refuse   *api.Problem // answers every change
+	asked    []string     // changes
+	features []map[string]any
 	askedFor string         // by the last request
 	traces   map[string]int // requests by the flags of their traceparent
 }
@@ -267,6 +268,8 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 		features, ok := in.Features.(map[string]any)
 		if !ok || len(features) != len(f.model.Features) {
 			f.t.Errorf("features %v", in.Features)
+		} else {
+			f.features = append(f.features, features)
 		}
 		dose, _ := features["dose"].(float64)
 		why := &api.Explanation{Intercept: -4, LogOdds: 2.5, Contributions: []api.Contribution{

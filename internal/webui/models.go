@@ -263,7 +263,7 @@ func (s *Server) retrain(w http.ResponseWriter, r *http.Request, v *visit) {
 
 func (s *Server) retrainConditional(w http.ResponseWriter, r *http.Request, v *visit) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	threshold, err := readNumber(r.PostFormValue("threshold"))
+	threshold, err := v.readNumber(r.PostFormValue("threshold"))
 	if err != nil || !(threshold >= 0 && threshold <= 100) {
 		v.Fault = &fault{Title: v.must("fault.invalid"), Text: v.must("models.bad_threshold")}
 		s.answer(w, r, v, pageOf("models"), http.StatusUnprocessableEntity)

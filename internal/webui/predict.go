@@ -1,6 +1,7 @@
 package webui
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -24,11 +25,12 @@ type predictData struct {
 	// LeftOut counts the latest predictions that were made by models of another kind.
 	LeftOut int
 
-	Values map[string]string // as typed
-	Wrong  map[string]string // what is wrong with them, by feature
-	Answer *api.PredictResponse
-	Why    template.HTML      // it answers so
-	Far    []api.Contribution // values that the model has not learned from
+	Values     map[string]string // as typed
+	Wrong      map[string]string // what is wrong with them, by feature
+	FirstWrong string            // feature
+	Answer     *api.PredictResponse
+	Why        template.HTML      // it answers so
+	Far        []api.Contribution // values that the model has not learned from
 
 	Detail   api.ModelDetail
 	Known    map[string]api.ModelFeature
@@ -133,9 +135,15 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, v *visit) {
 	for _, name := range model.Features {
 		text := r.PostFormValue("f." + name)
 		d.Values[name] = text
-		if features[name], err = readNumber(text); err != nil {
+		switch features[name], err = v.readNumber(text); {
+		case err == nil:
+			continue
+		case errors.Is(err, errUnclear):
+			d.Wrong[name] = v.must("predict.unclear")
+		default:
 			d.Wrong[name] = v.must("predict.not_a_number")
 		}
+		d.FirstWrong = cmp.Or(d.FirstWrong, name)
 	}
 	if len(d.Wrong) > 0 {
 		s.answer(w, r, v, pageOf("predict"), http.StatusUnprocessableEntity)
@@ -154,11 +162,6 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, v *visit) {
 	s.answer(w, r, v, pageOf("predict"), status)
 }
 
-// readNumber reads what people type, with a comma or a point before the fraction.
-func readNumber(text string) (float64, error) {
-	return strconv.ParseFloat(strings.Replace(strings.TrimSpace(text), ",", ".", 1), 64)
-}
-
 // predictBatch answers many rows, pasted or as a file, on the page or as a file.
 func (s *Server) predictBatch(w http.ResponseWriter, r *http.Request, v *visit) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBatchFile)
@@ -167,7 +170,7 @@ func (s *Server) predictBatch(w http.ResponseWriter, r *http.Request, v *visit) 
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
 	text, err := batchText(r)
-	if len(text) <= maxForm {
+	if len(text) <= maxForm && utf8.ValidString(text) {
 		d.Batch = text
 	}
 	var model api.ModelInfo
@@ -196,11 +199,6 @@ func (s *Server) predictBatch(w http.ResponseWriter, r *http.Request, v *visit) 
 	}
 	s.answer(w, r, v, pageOf("predict"), http.StatusOK)
 }
-
-// unreadable says in the reader's language what is wrong with the rows.
-type unreadable string
-
-func (u unreadable) Error() string { return string(u) }
 
 func (s *Server) refuseBatch(w http.ResponseWriter, r *http.Request, v *visit, d *predictData, err error) {
 	var wrong unreadable
@@ -231,96 +229,6 @@ func batchText(r *http.Request) (string, error) {
 	defer file.Close()
 	text, err := io.ReadAll(file)
 	return string(text), err
-}
-
-// readRows reads lines of numbers in the order of the features, or in that of a first line with their names;
-// columns of other names are left out. They are parted by semicolons, tabs or commas.
-func (l *language) readRows(text string, features []string) ([][]float64, error) {
-	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
-	if text == "" {
-		return nil, unreadable(l.must("predict.no_rows"))
-	}
-	first, _, _ := strings.Cut(text, "\n")
-	reader := csv.NewReader(strings.NewReader(text))
-	reader.TrimLeadingSpace, reader.FieldsPerRecord = true, -1
-	for _, comma := range ";\t" {
-		if strings.ContainsRune(first, comma) {
-			reader.Comma = comma
-			break
-		}
-	}
-	order := make([]int, len(features))
-	for i := range order {
-		order[i] = i
-	}
-	var rows [][]float64
-	for {
-		record, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, l.quotes(err)
-		}
-		line, _ := reader.FieldPos(0)
-		if line == 1 && !numeric(record) {
-			if order, err = l.columns(record, features); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		row := make([]float64, len(features))
-		for i, at := range order {
-			if at >= len(record) {
-				return nil, unreadable(l.must("predict.short_row", line, len(features), len(record)))
-			}
-			if row[i], err = readNumber(record[at]); err != nil {
-				return nil, unreadable(l.must("predict.bad_cell", line, features[i]))
-			}
-		}
-		if rows = append(rows, row); len(rows) > api.MaxBatch {
-			return nil, unreadable(l.must("predict.too_many", api.MaxBatch))
-		}
-	}
-	if len(rows) == 0 {
-		return nil, unreadable(l.must("predict.no_rows"))
-	}
-	return rows, nil
-}
-
-func numeric(record []string) bool {
-	for _, cell := range record {
-		if _, err := readNumber(cell); err == nil {
-			return true
-		}
-	}
-	return false
-}
-
-// columns finds each feature among the names of the first line.
-func (l *language) columns(names, features []string) ([]int, error) {
-	at := map[string]int{}
-	for i, name := range names {
-		at[strings.TrimSpace(name)] = i
-	}
-	order := make([]int, len(features))
-	for i, f := range features {
-		column, ok := at[f]
-		if !ok {
-			return nil, unreadable(l.must("predict.no_column", f))
-		}
-		order[i] = column
-	}
-	return order, nil
-}
-
-// quotes says where quotes are in the wrong place, which is all that keeps rows from being told apart.
-func (l *language) quotes(err error) error {
-	var wrong *csv.ParseError
-	if !errors.As(err, &wrong) {
-		return err
-	}
-	return unreadable(l.must("predict.bad_csv", wrong.Line))
 }
 
 // writeAnswers gives the rows with their answers as a file.
