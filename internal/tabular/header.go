@@ -147,7 +147,11 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 		}
 	}
 	if len(h.features) == 0 {
-		return header{}, fileErrorf("there is no column beside the target %s that could be a feature", quote(o.Target))
+		left := ""
+		if len(ignore) > 0 {
+			left = "; left out are " + list(ignore)
+		}
+		return header{}, fileErrorf("there is no column beside the target %s that could be a feature%s", quote(o.Target), left)
 	}
 	return h, nil
 }

@@ -27,7 +27,7 @@ func guessDecimal(s *blocks, h header) byte {
 			continue
 		}
 		for j, f := range fields {
-			text := string(f.text(s.tail))
+			text := ungrouped(string(f.text(s.tail)))
 			switch {
 			case h.slots[j] < 0:
 			case strings.Contains(text, ".") && isDecimal(text):
@@ -89,6 +89,22 @@ func swapped(text string) string {
 	return strings.Replace(text, ",", ".", 1)
 }
 
+// spaces part groups of digits, and nothing else within a number.
+const spaces = " \u00a0\u2009\u202f"
+
+// ungrouped is a number without the spaces between its groups of three digits; any other text as it is.
+func ungrouped(text string) string {
+	if !strings.ContainsAny(text, spaces) || !isGrouped(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(spaces, r) {
+			return -1
+		}
+		return r
+	}, text)
+}
+
 // isGrouped reports whether the whole part of a number is, or could be, in groups of three digits.
 func isGrouped(text string) bool {
 	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }
@@ -98,7 +114,7 @@ func isGrouped(text string) bool {
 		return false
 	}
 	separator, _ := utf8.DecodeRuneInString(text[i:])
-	if !strings.ContainsRune(",.' \u2019\u00a0\u202f", separator) {
+	if !strings.ContainsRune(",.'\u2019"+spaces, separator) {
 		return false
 	}
 	groups := strings.Split(text[i:], string(separator))[1:]

@@ -175,11 +175,12 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 			target, targetColumn = text, j
 			continue
 		}
-		b.text = append(append(b.text[:0], text...), paddingBytes...)
-		v, end := p.numbers.parse(b.text, 0)
-		if end == 0 || end != len(text) {
-			f, _ := p.wrong(string(text))
-			return fail(j, f)
+		v, ok := p.number(b, text)
+		if !ok {
+			if v, ok = p.number(b, []byte(ungrouped(string(text)))); !ok {
+				f, _ := p.wrong(string(text))
+				return fail(j, f)
+			}
 		}
 		b.rows.Features[slot][b.count] = v
 	}
@@ -197,6 +198,13 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 	b.rows.Target[b.count] = code
 	b.count++
 	return next, nil
+}
+
+// number is the value of a text that is a number from end to end.
+func (p *parser) number(b *block, text []byte) (float64, bool) {
+	b.text = append(append(b.text[:0], text...), paddingBytes...)
+	v, end := p.numbers.parse(b.text, 0)
+	return v, end != 0 && end == len(text)
 }
 
 // newClass takes in a value of the target that was not seen before, or gives the reason why not.

@@ -120,7 +120,7 @@ func (p *Preview) judge(j int, rows []previewRow) {
 			c.Empty++
 			wrong = append(wrong, fault{code: "row.empty", text: "is empty"}.at(r.line, c.Name))
 			continue
-		case isDecimal(v) || p.Decimal == ',' && isDecimal(swapped(v)):
+		case isDecimal(ungrouped(v)) || p.Decimal == ',' && isDecimal(swapped(ungrouped(v))):
 			numbers++
 		default:
 			texts++

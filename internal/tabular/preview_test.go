@@ -36,6 +36,15 @@ func TestPreview(t *testing.T) {
 	}
 }
 
+// Spaces between groups of digits leave a column one of numbers.
+func TestPreviewOfGroupedNumbers(t *testing.T) {
+	t.Parallel()
+	got, err := NewPreview([]byte("price;bought\n1 210,50;yes\n2\u00a0300,25;no\n1\u202f000;no\n"), true)
+	if err != nil || got.Decimal != ',' || got.Columns[0].Kind != KindNumber || len(got.Problems) > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestPreviewGuessesTheTarget(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
