@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"math"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -16,6 +17,7 @@ import (
 
 	"iacontinu/internal/api"
 	"iacontinu/internal/chart"
+	"iacontinu/internal/synth"
 )
 
 // dataData is what the page of datasets shows.
@@ -31,6 +33,7 @@ type dataData struct {
 	Preview  *api.DatasetPreview
 	Imported *api.ImportResponse // with something to tell of
 	Wrong    string              // what is wrong with the generation asked for
+	Asked    url.Values          // that generation
 }
 
 // dataset is a line of the list.
@@ -141,20 +144,9 @@ func (d *dataData) Kinds() []string { return []string{"hour", "none", "covariate
 // generate makes rows, which the page waits for.
 func (s *Server) generate(w http.ResponseWriter, r *http.Request, v *visit) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	var in api.GenerateRequest
-	samples, err := strconv.Atoi(strings.TrimSpace(r.PostFormValue("samples")))
-	in.Samples = samples
-	if kind := r.PostFormValue("drift"); kind != "hour" {
-		in.Drift = kind
-	}
-	if text := strings.TrimSpace(r.PostFormValue("seed")); text != "" && err == nil {
-		var seed uint64
-		seed, err = strconv.ParseUint(text, 10, 53)
-		in.Seed = &seed
-	}
-	if err != nil || samples < 1 {
-		v.Data = &dataData{Wrong: v.must("data.bad_generation")}
-		v.Path = "/data"
+	in, wrong := v.generation(r)
+	if wrong != "" {
+		v.Data, v.Path = &dataData{Wrong: wrong, Asked: r.PostForm}, "/data"
 		s.answer(w, r, v, pageOf("data"), http.StatusUnprocessableEntity)
 		return
 	}
@@ -166,6 +158,27 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request, v *visit) {
 		return
 	}
 	toDataset(w, r, made.GenerationID, "generated")
+}
+
+// generation reads what is asked for, or says what is wrong with it.
+func (v *visit) generation(r *http.Request) (in api.GenerateRequest, wrong string) {
+	samples, err := v.readNumber(r.PostFormValue("samples"))
+	if text := strings.TrimSpace(r.PostFormValue("seed")); text != "" && err == nil {
+		var seed uint64
+		seed, err = strconv.ParseUint(text, 10, 53)
+		in.Seed = &seed
+	}
+	switch {
+	case err != nil || samples < 1 || samples != math.Trunc(samples):
+		return in, v.must("data.bad_generation")
+	case samples > synth.MaxSamples:
+		return in, v.must("data.too_many_rows", synth.MaxSamples)
+	}
+	in.Samples = int(samples)
+	if kind := r.PostFormValue("drift"); kind != "hour" {
+		in.Drift = kind
+	}
+	return in, ""
 }
 
 func toDataset(w http.ResponseWriter, r *http.Request, id int64, done string) {

@@ -38,16 +38,18 @@ func TestGenerateForm(t *testing.T) {
 		}
 	}
 	for name, form := range map[string]url.Values{
-		"words": {"samples": {"many"}}, "none": {"samples": {"0"}}, "seed": {"samples": {"3"}, "seed": {"-1"}},
+		"words": {"samples": {"many"}}, "none": {"samples": {"0"}}, "part": {"samples": {"2,5"}}, "seed": {"samples": {"3"}, "seed": {"-1"}},
 	} {
 		if page := v.post("/data/generate", form); page.status != http.StatusUnprocessableEntity || !strings.Contains(page.body, "are whole numbers") {
 			t.Errorf("%s: %d", name, page.status)
 		}
 	}
+	v.post("/data/generate", url.Values{"samples": {"2,000,000"}, "seed": {"7"}, "drift": {"label"}}).wants(t, http.StatusUnprocessableEntity, "At most 1,000,000 rows can be made at once.",
+		`value="2,000,000" required aria-invalid="true" aria-describedby="generate-wrong" autofocus>`, `value="7"`, `<option value="label" selected>`)
 	f.set(func() {
 		f.refuse = &api.Problem{Status: http.StatusUnprocessableEntity, Detail: "samples is too large"}
 	})
-	v.post("/data/generate", url.Values{"samples": {"99999999"}}).wants(t, http.StatusUnprocessableEntity, "samples is too large", "All datasets")
+	v.post("/data/generate", url.Values{"samples": {"1,000"}}).wants(t, http.StatusUnprocessableEntity, "samples is too large", "All datasets")
 }
 
 func TestPreviewComesBeforeTheImport(t *testing.T) {
