@@ -32,6 +32,7 @@ type fakeAPI struct {
 	mu     sync.Mutex
 	roles  map[string]string // by token
 	down   bool
+	away   string // a path without an answer
 	health api.Health
 	model  api.ModelInfo
 	checks []api.DriftDetection
@@ -173,7 +174,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.askedFor = r.Header.Get("X-Forwarded-For")
 	parent := r.Header.Get("Traceparent")
 	f.traces[parent[max(0, len(parent)-2):]]++
-	if f.down {
+	if f.down || r.URL.Path == f.away {
 		panic(http.ErrAbortHandler)
 	}
 	role := f.roles[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]

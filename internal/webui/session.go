@@ -49,6 +49,9 @@ func backTo(path string) string {
 
 func redirectToLogin(w http.ResponseWriter, r *http.Request) {
 	target := "/login"
+	if r.Method == http.MethodPost {
+		target += "?" + url.Values{"back": {formPage(r).path}, "unsent": {"1"}}.Encode()
+	}
 	if r.Method == http.MethodGet && r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, "/live/") {
 		target += "?back=" + url.QueryEscape(r.URL.RequestURI())
 	}
@@ -70,11 +73,12 @@ func (s *Server) toLogin(w http.ResponseWriter, r *http.Request, err error) bool
 type loginData struct {
 	Back, Username string
 	Wrong          bool
+	Unsent         bool // the session ended before a form was sent
 }
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) {
 	v := s.newVisit(r, "login")
-	v.Data = loginData{Back: backTo(r.URL.Query().Get("back"))}
+	v.Data = loginData{Back: backTo(v.query.Get("back")), Unsent: v.query.Has("unsent")}
 	s.render(w, r, v, http.StatusOK)
 }
 

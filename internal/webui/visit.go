@@ -37,6 +37,7 @@ type visit struct {
 	Page  string
 	Data  any
 	Down  bool     // the API does not answer
+	Again *again   // the form that it did not answer
 	Fault *fault   // what went wrong with the page or the form
 	Done  string   // the message of what a form did
 	Files fileURLs // of the assets
@@ -129,6 +130,9 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *visit, p page
 			status = s.fail(r, v, err)
 		}
 	}
+	if v.Down && r.Method == http.MethodPost {
+		v.Data, v.Again, v.Path = nil, againOf(w, r), p.path
+	}
 	if v.Data == nil && v.Fault == nil && v.Down {
 		status = http.StatusServiceUnavailable
 	}
@@ -173,8 +177,12 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, *visit))
 			return
 		default:
 			status := s.fail(r, v, err)
-			if !v.Down || r.Method != http.MethodGet {
+			switch {
+			case !v.Down:
 				s.render(w, r, v, status)
+				return
+			case r.Method == http.MethodPost:
+				s.answer(w, r, v, formPage(r), status)
 				return
 			}
 		}
