@@ -253,9 +253,8 @@ func writeAnswers(w http.ResponseWriter, model api.ModelInfo, rows [][]float64, 
 
 // guarded is a text for a cell, of which spreadsheets must not make a formula. A number is none.
 func guarded(text string) string {
-	_, err := readNumber(text)
 	first, _ := utf8.DecodeRuneInString(text)
-	if err == nil || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
+	if numberForm.MatchString(text) || !strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) {
 		return text
 	}
 	return "'" + text
