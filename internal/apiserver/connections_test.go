@@ -2,19 +2,13 @@ package apiserver
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"net"
 	"net/http"
-	"runtime"
-	"sync"
 	"testing"
 	"time"
-
-	"iacontinu/internal/api"
 )
 
 // client is a connection that is kept.
@@ -56,220 +50,23 @@ func (c *client) ask(t *testing.T, request string) (status int) {
 	return r.StatusCode
 }
 
-// in is the server's end of the connection, nil if it is not there.
-func (c *client) in(open map[*connection]struct{}) *connection {
-	for known := range open {
-		if known.RemoteAddr().String() == c.LocalAddr().String() {
-			return known
-		}
-	}
-	return nil
-}
+const whole = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 
-// until waits for what the server knows of its connections, which it learns just after its answers.
-func (b *testBundle) until(t *testing.T, so func(open map[*connection]struct{}) bool) {
-	t.Helper()
-	l := b.server.listener.(*connections)
-	for deadline := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
-		l.mu.Lock()
-		done := so(l.open)
-		l.mu.Unlock()
-		if done {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("the connections are not as expected within 10 s")
-		}
-	}
-}
-
-// askWhole asks on a connection and returns when it waits again, or is closed.
-func (b *testBundle) askWhole(t *testing.T, c *client) (status int) {
-	t.Helper()
-	status = c.ask(t, whole)
-	b.until(t, func(open map[*connection]struct{}) bool {
-		known := c.in(open)
-		return known == nil || known.waiting.Load() != 0
-	})
-	return status
-}
-
-const (
-	whole = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-	begun = "POST /auth/login HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n" // its answer is that it is read
-)
-
-// Connections that nothing is asked on give way to new ones, those that have waited longest first: of their own
-// address when it has its share, of any when there is no room at all.
-func TestWaitingConnectionsGiveWay(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
-	silent := b.dial(t, "127.0.0.2")
-	var kept []*client
-	for i := range 20 {
-		c := b.dial(t, "127.0.0.1")
-		if status := b.askWhole(t, c); status != 200 {
-			t.Fatalf("connection %d: status %d", i, status)
-		}
-		kept = append(kept, c)
-	}
-	for i, c := range kept {
-		if status, want := b.askWhole(t, c), 200; i < 14 && status != 0 || i >= 14 && status != want {
-			t.Errorf("connection %d of 20 afterwards: status %d; only the last 6 are to be open", i, status)
-		}
-	}
-	if status := b.askWhole(t, silent); status != 200 {
-		t.Errorf("another address: status %d", status)
-	}
-	b.askWhole(t, b.dial(t, "127.0.0.2"))
-	if status := b.askWhole(t, b.dial(t, "127.0.0.3")); status != 200 { // without room, and within its share
-		t.Errorf("a third address: status %d", status)
-	}
-	if status := b.askWhole(t, kept[14]); status != 0 {
-		t.Errorf("the one that has waited longest: status %d", status)
-	}
-	if status := b.askWhole(t, kept[15]); status != 200 {
-		t.Errorf("another one: status %d", status)
-	}
-}
-
-// Connections at work stay, and a new one finds none: but no address has all of them, and an answer makes room.
-func TestConnectionsAtWorkStay(t *testing.T) {
-	t.Parallel()
-	gate := make(chan struct{})
-	leave := sync.OnceFunc(func() { close(gate) })
-	b := setup(t, func(w *world, o *Options) {
-		o.MaxConnections = 8
-		o.Checks = func(context.Context) map[string]api.Check { <-gate; return w.checks }
-	})
-	t.Cleanup(leave)
-	var busy []*client
-	for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
-		for range map[string]int{"127.0.0.1": 6, "127.0.0.2": 2}[from] {
-			c := b.dial(t, from)
-			fmt.Fprint(c, whole)
-			b.until(t, func(open map[*connection]struct{}) bool {
-				known := c.in(open)
-				return known != nil && known.endless.Load()
-			})
-			busy = append(busy, c)
-		}
-		if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 0 {
-			t.Errorf("one more with %d at work: status %d", len(busy), status)
-		}
-	}
-	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 0 {
-		t.Errorf("one more than there may be in all: status %d", status)
-	}
-	leave()
-	for _, c := range busy {
-		if status := c.ask(t, ""); status != 200 {
-			t.Errorf("a connection at work: status %d", status)
-		}
-	}
-	for _, c := range busy {
-		b.askWhole(t, c)
-	}
-	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 200 {
-		t.Errorf("after they have been answered: status %d", status)
-	}
-}
-
-// silent connects, begins to send a body, and stops.
-func (b *testBundle) silent(t *testing.T, from string) *client {
-	t.Helper()
-	c := b.dial(t, from)
-	if status := c.ask(t, begun); status != http.StatusContinue {
-		t.Fatalf("a request that begins, from %s: status %d", from, status)
-	}
-	fmt.Fprint(c, "{")
-	return c
-}
-
-// Clients that announce a body and fall silent lock nobody out, of another address or of their own.
-func TestSilentBodiesGiveWay(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
-	for i := range 16 {
-		b.silent(t, fmt.Sprintf("127.0.0.%d", 2+i%4))
-	}
-	for i := range 3 {
-		if status := b.dial(t, "127.0.0.9").ask(t, whole); status != 200 {
-			t.Errorf("another address, request %d: status %d", i, status)
-		}
-	}
-
-	b = setup(t, func(_ *world, o *Options) { o.MaxConnections = 8 })
-	other := b.silent(t, "127.0.0.2") // for the longest time
-	for range 10 {
-		b.silent(t, "127.0.0.1")
-	}
-	if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 200 {
-		t.Errorf("their own address: status %d", status)
-	}
-	if status := other.ask(t, fmt.Sprintf("%99s", "}")); status != 422 {
-		t.Errorf("one of another address: status %d", status)
-	}
-}
-
-// A client that sends slowly is heard out, and those give way that send nothing.
-func TestSlowBodiesOutlastSilentOnes(t *testing.T) {
-	t.Parallel()
-	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 4 })
-	slow := b.silent(t, "127.0.0.1")
-	var silent []*client
-	for range 3 {
-		silent = append(silent, b.silent(t, "127.0.0.2"))
-	}
-	for i := range silent {
-		var before int64
-		b.until(t, func(open map[*connection]struct{}) bool {
-			if known := slow.in(open); known != nil {
-				before = known.waiting.Load()
-			}
-			return before != 0
-		})
-		fmt.Fprint(slow, " ")
-		b.until(t, func(open map[*connection]struct{}) bool {
-			known := slow.in(open)
-			return known == nil || known.waiting.Load() > before
-		})
-		if status := b.askWhole(t, b.dial(t, "127.0.0.3")); status != 200 {
-			t.Errorf("newcomer %d: status %d", i, status)
-		}
-	}
-	if status := slow.ask(t, fmt.Sprintf("%96s", "}")); status != 422 {
-		t.Errorf("the slow one: status %d", status)
-	}
-	for i, c := range silent {
-		if status := c.ask(t, fmt.Sprintf("%99s", "}")); status != 0 {
-			t.Errorf("silent one %d: status %d", i, status)
-		}
-	}
-}
-
-// A connection that ends while it is at work gives its room back.
-func TestEndedConnectionsMakeRoom(t *testing.T) {
+// A connection that nothing is asked on gives way when there is no room for one more.
+func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(_ *world, o *Options) { o.MaxConnections = 1 })
-	for range 3 {
-		c := b.dial(t, "127.0.0.1")
-		if status := c.ask(t, begun); status != http.StatusContinue {
-			t.Fatalf("status %d", status)
-		}
-		c.Close()
-		b.until(t, func(open map[*connection]struct{}) bool { return len(open) == 0 })
+	first := b.dial(t, "127.0.0.1")
+	if status := first.ask(t, whole); status != http.StatusOK {
+		t.Fatalf("the first: status %d", status)
 	}
-}
-
-func TestConnectionRoom(t *testing.T) {
-	t.Parallel()
-	for files, want := range map[uint64]int{0: 64, 128: 64, 192: 64, 256: 128, 1024: 896, 1 << 20: 4096, math.MaxUint64: 4096} {
-		if got := roomOf(files); got != want {
-			t.Errorf("room for %d connections with %d open files, want %d", got, files, want)
+	// It is at work until just after its answer.
+	for deadline := time.Now().Add(10 * time.Second); b.dial(t, "127.0.0.1").ask(t, whole) != http.StatusOK; {
+		if time.Now().After(deadline) {
+			t.Fatal("no other connection is let in within 10 s")
 		}
 	}
-	if got := connectionRoom(); got < minConnections || got > maxConnections {
-		t.Errorf("room for %d connections here", got)
+	if status := first.ask(t, whole); status != 0 {
+		t.Errorf("the first is answered still: status %d", status)
 	}
 }

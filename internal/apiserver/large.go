@@ -35,7 +35,7 @@ func (s *Server) readInto(dst []byte, x *exchange, r *http.Request) (body []byte
 	if err != nil || len(body) <= largeBody {
 		return body, func() {}, err
 	}
-	leave, own := s.large.take(actor(x.who))
+	leave, own := s.large.Take(actor(x.who))
 	if leave == nil {
 		return body, nil, tooManyLarge(own)
 	}

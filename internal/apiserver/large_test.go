@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"iacontinu/internal/bounds"
 )
 
 // However many large bodies come, only so many are there at once, and fewer are decoded; small ones pass by.
@@ -25,7 +27,7 @@ func TestLargeBodiesTakeTurns(t *testing.T) {
 
 	var leave []func()
 	for i := range maxLarge {
-		done, _ := b.server.large.take(fmt.Sprint(i))
+		done, _ := b.server.large.Take(fmt.Sprint(i))
 		leave = append(leave, done)
 	}
 	for path, body := range bodies {
@@ -76,7 +78,7 @@ func TestACallerHasOnlySoManyLargeBodies(t *testing.T) {
 	body := `{"features":[1,2]}` + strings.Repeat(" ", largeBody)
 	var last func()
 	for range callerLarge {
-		last, _ = b.server.large.take("testuser")
+		last, _ = b.server.large.Take("testuser")
 	}
 	r := b.send(t, "POST", "/predict", "user", body)
 	if p := problem(t, r, 429); r.Header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "of yours") {
@@ -131,7 +133,7 @@ func TestLargeIsWhatHasCome(t *testing.T) {
 				t.Fatalf("%s %s: status %d", path, name, status)
 			}
 			send(row + strings.Repeat(" ", largeBody-len(row)))
-			if n := b.server.large.inUse(); n != 0 {
+			if n := b.server.large.InUse(); n != 0 {
 				t.Errorf("%s %s: %d places taken before it is large", path, name, n)
 			}
 			send(" ")
@@ -145,11 +147,11 @@ func TestLargeIsWhatHasCome(t *testing.T) {
 	}
 }
 
-func untilInUse(t *testing.T, p *places, want int) {
+func untilInUse(t *testing.T, p *bounds.Places, want int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); p.inUse() != want; runtime.Gosched() {
+	for deadline := time.Now().Add(10 * time.Second); p.InUse() != want; runtime.Gosched() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d places are taken after 10 s, want %d", p.inUse(), want)
+			t.Fatalf("%d places are taken after 10 s, want %d", p.InUse(), want)
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/api"
+	"iacontinu/internal/bounds"
 )
 
 // Options configure a Server. All interfaces are required; the zero value of any other field means
@@ -81,8 +82,8 @@ type Options struct {
 	LingerPatience time.Duration
 	// StopPatience is how long Run waits for requests when it stops: 7 s.
 	StopPatience time.Duration
-	// MaxConnections bounds the connections at once, three quarters of them for one address: as many as the limit
-	// of open files allows, 64 to 4096.
+	// MaxConnections bounds the connections at once, three quarters of them for one address: what the limit of
+	// open files leaves beside the pages, 64 to 4096.
 	MaxConnections int
 
 	Tracer     trace.Tracer          // nil: no spans
@@ -101,7 +102,7 @@ func (o Options) withDefaults() Options {
 	o.UploadPatience = cmp.Or(o.UploadPatience, time.Minute)
 	o.LingerPatience = cmp.Or(o.LingerPatience, 5*time.Second)
 	o.StopPatience = cmp.Or(o.StopPatience, 7*time.Second)
-	o.MaxConnections = cmp.Or(o.MaxConnections, connectionRoom())
+	o.MaxConnections = cmp.Or(o.MaxConnections, bounds.Room())
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	if o.Clock == nil {
 		o.Clock = time.Now
@@ -162,8 +163,8 @@ type Server struct {
 	document []byte // OpenAPI
 	docs     *docs
 	limits   *limits
-	uploads  *places
-	large    *places
+	uploads  *bounds.Places
+	large    *bounds.Places
 	decoding chan struct{} // full when as many large bodies are decoded as may be
 	watches  *watches
 	seen     *seenWindows
@@ -190,9 +191,9 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: o, log: slog.New(LogRequestID(o.Logger.Handler())), ids: newRequestIDs(), router: chi.NewRouter(),
-		limits: newLimits(o.UserLogins, o.AddressLogins), uploads: newPlaces(maxUploads, callerUploads), stopping: make(chan struct{}),
+		limits: newLimits(o.UserLogins, o.AddressLogins), uploads: bounds.NewPlaces(maxUploads, callerUploads), stopping: make(chan struct{}),
 		refusals: &sampler{most: refusalLines, window: refusalWindow}, strangers: &sampler{most: strangerLines, window: strangerWindow},
-		large: newPlaces(maxLarge, callerLarge), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		large: bounds.NewPlaces(maxLarge, callerLarge), decoding: make(chan struct{}, runtime.GOMAXPROCS(0)),
 	}
 	s.watches = newWatches(s.follow)
 	s.seen = s.newSeen()
@@ -213,7 +214,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("apiserver: %w", err) // names the address
 	}
-	s.listener = newConnections(listener, o.MaxConnections)
+	s.listener = bounds.Listen(listener, o.MaxConnections)
 	base, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{

@@ -66,7 +66,7 @@ func (s *Server) uploadPlace(ctx context.Context) (done func(), err error) {
 	if who.Role == ml.RoleAdmin {
 		left = 0
 	}
-	done, own := s.uploads.takeBut(left, actor(who))
+	done, own := s.uploads.TakeBut(left, actor(who))
 	if done != nil {
 		return done, nil
 	}

@@ -295,7 +295,7 @@ func TestUploadsAtOnceAreBounded(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	for i := range maxUploads - adminUploads - callerUploads {
-		if done, _ := b.server.uploads.take(fmt.Sprint(i)); done == nil {
+		if done, _ := b.server.uploads.Take(fmt.Sprint(i)); done == nil {
 			t.Fatal("no place")
 		}
 	}
@@ -354,8 +354,8 @@ func TestSlowUploadIsGivenUp(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Body.Close()
-			if r.StatusCode != http.StatusRequestTimeout || b.server.uploads.inUse() != 0 {
-				t.Errorf("answer %s with %d places taken; want 408 and none", r.Status, b.server.uploads.inUse())
+			if r.StatusCode != http.StatusRequestTimeout || b.server.uploads.InUse() != 0 {
+				t.Errorf("answer %s with %d places taken; want 408 and none", r.Status, b.server.uploads.InUse())
 			}
 		})
 	}

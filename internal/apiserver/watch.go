@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"iacontinu/internal/bounds"
 	"iacontinu/internal/ml"
 )
 
@@ -20,7 +21,7 @@ type watches struct {
 	follow func(ctx context.Context, job int64) (*ml.RetrainResult, error)
 	going  sync.WaitGroup
 
-	places *places
+	places *bounds.Places
 
 	mu     sync.Mutex
 	jobs   map[int64]*watch
@@ -38,7 +39,7 @@ type watch struct {
 }
 
 func newWatches(follow func(context.Context, int64) (*ml.RetrainResult, error)) *watches {
-	return &watches{follow: follow, places: newPlaces(maxWaiters, callerWaiters), jobs: map[int64]*watch{}}
+	return &watches{follow: follow, places: bounds.NewPlaces(maxWaiters, callerWaiters), jobs: map[int64]*watch{}}
 }
 
 // join is the wait for a job, which begins with its first waiter and ends with its last. It is nil if
@@ -49,7 +50,7 @@ func (m *watches) join(job int64, caller string) (w *watch, leave func()) {
 	if m.closed {
 		return nil, nil
 	}
-	giveBack, _ := m.places.take(caller)
+	giveBack, _ := m.places.Take(caller)
 	if giveBack == nil {
 		return nil, nil
 	}

@@ -59,13 +59,7 @@ func (g *gatedProgress) Progress(ctx context.Context, id int64) (ml.JobProgress,
 
 // waiting is the number of requests that wait for retrainings.
 func (b *testBundle) waiting() int {
-	return b.server.watches.places.inUse()
-}
-
-func (p *places) inUse() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.taken
+	return b.server.watches.places.InUse()
 }
 
 func untilStopped(ctx context.Context, _ int64) (*ml.RetrainResult, error) {

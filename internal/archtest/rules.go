@@ -11,7 +11,7 @@ import (
 // leaves import nothing of the module and may be imported by every package.
 var leaves = []string{
 	"internal/ml", "internal/api", "internal/logreg", "internal/drift", "internal/forecast", "internal/synth",
-	"internal/tabular", "internal/flowrun", "internal/onnx", "internal/chart", "internal/redact", "internal/tracing", "internal/summary", "internal/wording",
+	"internal/tabular", "internal/flowrun", "internal/onnx", "internal/chart", "internal/redact", "internal/tracing", "internal/summary", "internal/wording", "internal/bounds",
 	"migrations", "docs",
 }
 

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"iacontinu/internal/api"
+	"iacontinu/internal/bounds"
 	"iacontinu/internal/tracing"
 )
 
@@ -28,7 +29,11 @@ type Options struct {
 	Patience time.Duration
 	// Pace is the time between two looks for what changed on an open page: 2 s.
 	Pace time.Duration
-	// MaxStreams bounds the pages that are kept current at once: 100.
+	// MaxConnections bounds the connections at once, three quarters of them for one address: a quarter of what the
+	// limit of open files allows, at most 1024.
+	MaxConnections int
+	// MaxStreams bounds the pages that are kept current at once: 100, and at most half of the connections, so that
+	// there is room for other requests.
 	MaxStreams int
 	// StopPatience is how long Run waits for requests when it stops: 5 s.
 	StopPatience time.Duration
@@ -41,7 +46,8 @@ func (o Options) withDefaults() Options {
 	o.Addr = cmp.Or(o.Addr, ":8501")
 	o.Patience = cmp.Or(o.Patience, 10*time.Second)
 	o.Pace = cmp.Or(o.Pace, 2*time.Second)
-	o.MaxStreams = cmp.Or(o.MaxStreams, 100)
+	o.MaxConnections = cmp.Or(o.MaxConnections, bounds.PagesRoom())
+	o.MaxStreams = cmp.Or(o.MaxStreams, max(1, min(100, o.MaxConnections/2)))
 	o.StopPatience = cmp.Or(o.StopPatience, 5*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o
@@ -61,6 +67,9 @@ type Server struct {
 	http     *http.Server
 	cancel   context.CancelFunc // of all requests
 }
+
+// maxCalls is how many connections to the API there may be at once, of the files that bounds reserves.
+const maxCalls = 64
 
 // Limits of a connection.
 const (
@@ -85,7 +94,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	connections := &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, MaxConnsPerHost: 256}
+	connections := &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, MaxConnsPerHost: maxCalls}
 	s := &Server{
 		opt: o, log: o.Logger, renderer: renderer, streams: make(chan struct{}, o.MaxStreams), metrics: metrics,
 		calls: &http.Client{Transport: calls{tracing.Transport(connections), connections}},
@@ -95,7 +104,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webui: %w", err)
 	}
-	s.listener = listener
+	s.listener = bounds.Listen(listener, o.MaxConnections)
 	base, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	s.http = &http.Server{

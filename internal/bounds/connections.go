@@ -1,4 +1,4 @@
-package apiserver
+package bounds
 
 import (
 	"net"
@@ -10,34 +10,47 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Every connection takes one of the files that the process may have open, and memory. The reserve is for all
-// others: database, datasets, log, calls to other services.
+// Every connection takes one of the files that the process may have open, and memory. The pages may have a quarter
+// of the files, since they run in one process with the API where there is one process alone; the reserve is for all
+// others: database, datasets, log, calls to other services and of the pages to the API. The API has the rest.
 const (
 	fileReserve    = 128
 	minConnections = 64
 	maxConnections = 4096
+	pagesShare     = 4
 )
 
-// connectionRoom is how many connections may be there at once. Go has raised the soft limit to the hard one.
-func connectionRoom() int {
-	var files unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) != nil {
-		return minConnections
+// Room is how many connections the API may have at once.
+func Room() int { return roomOf(files()) }
+
+// PagesRoom is how many connections the pages may have at once.
+func PagesRoom() int { return pagesRoomOf(files()) }
+
+// files is how many files may be open. Go has raised the soft limit to the hard one.
+func files() uint64 {
+	var limit unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) != nil {
+		return 0
 	}
-	return roomOf(files.Cur)
+	return limit.Cur
 }
 
 func roomOf(files uint64) int {
-	return int(min(max(files, fileReserve+minConnections)-fileReserve, maxConnections))
+	others := files/pagesShare + fileReserve
+	return int(min(max(files, others+minConnections)-others, maxConnections))
 }
 
-// connections is a listener that bounds its connections, in all and of one address. When there is no room for
+func pagesRoomOf(files uint64) int {
+	return int(min(max(files, minConnections)/pagesShare, maxConnections/pagesShare))
+}
+
+// Listener is a listener that bounds its connections, in all and of one address. When there is no room for
 // one more, the one gives way whose client has kept the server waiting longest, between two requests or in the
 // middle of one: who keeps connections for nothing loses them, who sends slowly outlasts who is silent, and a
 // client whose connection was closed between two requests makes another. With every one at work it is the new
 // one that goes. An address has most of the room, since a proxy brings all its clients from one, and
 // never all.
-type connections struct {
+type Listener struct {
 	net.Listener
 	all, each int
 
@@ -46,28 +59,29 @@ type connections struct {
 	counts map[string]int // of each address
 }
 
-func newConnections(l net.Listener, all int) *connections {
-	return &connections{Listener: l, all: all, each: all - all/4, open: map[*connection]struct{}{}, counts: map[string]int{}}
+// Listen bounds the connections of a listener of TCP to so many in all.
+func Listen(l net.Listener, all int) *Listener {
+	return &Listener{Listener: l, all: all, each: all - all/4, open: map[*connection]struct{}{}, counts: map[string]int{}}
 }
 
 // connection is a TCP connection and not just any, so that net/http can close its halves one by one.
 type connection struct {
 	*net.TCPConn
-	of      *connections
+	of      *Listener
 	address string
 	waiting atomic.Int64 // for bytes of its client, since then in Unix nanoseconds; 0 while the server is at work
 	endless atomic.Bool  // no deadline bounds a Read
 }
 
 // Accept implements net.Listener.
-func (l *connections) Accept() (net.Conn, error) {
+func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		conn, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
 		tcp := conn.(*net.TCPConn) // the listener is one of TCP
-		c := &connection{TCPConn: tcp, of: l, address: httprate.CanonicalizeIP(hostOf(tcp.RemoteAddr().String()))}
+		c := &connection{TCPConn: tcp, of: l, address: addressOf(tcp)}
 		c.waiting.Store(time.Now().UnixNano())
 		if l.admit(c) {
 			return c, nil
@@ -76,8 +90,13 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
+// addressOf is the address of a client, of IPv6 the /64.
+func addressOf(c *net.TCPConn) string {
+	return httprate.CanonicalizeIP(c.RemoteAddr().(*net.TCPAddr).IP.String())
+}
+
 // admit makes room for a connection, and reports whether there is any.
-func (l *connections) admit(c *connection) bool {
+func (l *Listener) admit(c *connection) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	full := l.counts[c.address] == l.each
@@ -95,7 +114,7 @@ func (l *connections) admit(c *connection) bool {
 }
 
 // longestWaiting is the connection of those whose client has been silent longest, nil if none is waited for.
-func (l *connections) longestWaiting(those func(*connection) bool) (longest *connection) {
+func (l *Listener) longestWaiting(those func(*connection) bool) (longest *connection) {
 	var since int64
 	for c := range l.open {
 		if at := c.waiting.Load(); at != 0 && (longest == nil || at < since) && those(c) {
@@ -105,8 +124,20 @@ func (l *connections) longestWaiting(those func(*connection) bool) (longest *con
 	return longest
 }
 
+// Waiting is how many connections the server waits on for bytes of their clients.
+func (l *Listener) Waiting() (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
+		if c.waiting.Load() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // forget gives back the room of a connection, once.
-func (l *connections) forget(c *connection) {
+func (l *Listener) forget(c *connection) {
 	if _, ok := l.open[c]; !ok {
 		return
 	}
