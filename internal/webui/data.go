@@ -2,15 +2,11 @@ package webui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"math"
-	"mime/multipart"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -141,6 +137,9 @@ func (v *visit) featureChart(i int, set api.Dataset, f api.DatasetFeature) templ
 // Kinds of drift that rows can be generated with.
 func (d *dataData) Kinds() []string { return []string{"hour", "none", "covariate", "concept", "label"} }
 
+// generatePatience is what making rows may take more than any other answer.
+const generatePatience = 30 * time.Second
+
 // generate makes rows, which the page waits for.
 func (s *Server) generate(w http.ResponseWriter, r *http.Request, v *visit) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
@@ -183,92 +182,6 @@ func (v *visit) generation(r *http.Request) (in api.GenerateRequest, wrong strin
 
 func toDataset(w http.ResponseWriter, r *http.Request, id int64, done string) {
 	http.Redirect(w, r, "/data?"+url.Values{"id": {strconv.FormatInt(id, 10)}, "done": {done}}.Encode(), http.StatusSeeOther)
-}
-
-const (
-	generatePatience = 30 * time.Second
-	uploadPatience   = 10 * time.Minute
-	keptInMemory     = 1 << 20 // of an upload; the rest lies in a temporary file
-)
-
-// uploaded is the file of a form, which Close removes.
-func (s *Server) uploaded(w http.ResponseWriter, r *http.Request) (multipart.File, *multipart.FileHeader, error) {
-	control := http.NewResponseController(w)
-	until := time.Now().Add(uploadPatience)
-	if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until.Add(readPatience))); err != nil {
-		s.log.DebugContext(r.Context(), "an upload has the patience of any request", "error", err)
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, api.MaxUpload+maxForm)
-	if err := r.ParseMultipartForm(keptInMemory); err != nil {
-		return nil, nil, err
-	}
-	return r.FormFile("file")
-}
-
-// preview shows what the beginning of a file tells of it, before anything is kept.
-func (s *Server) preview(w http.ResponseWriter, r *http.Request, v *visit) {
-	v.Path = "/data"
-	file, header, err := s.uploaded(w, r)
-	if err != nil || header.Size == 0 {
-		s.refuseUpload(w, r, v, err)
-		return
-	}
-	defer r.MultipartForm.RemoveAll() //nolint:errcheck // a temporary file
-	defer file.Close()
-	head, err := io.ReadAll(io.LimitReader(file, api.MaxPreview))
-	if err != nil {
-		s.refuseUpload(w, r, v, err)
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
-	defer cancel()
-	whole := header.Size <= api.MaxPreview && r.PostFormValue("cut") == ""
-	seen, err := v.client.Preview(ctx, head, whole)
-	if err != nil {
-		s.refuse(w, r, v, "data", err)
-		return
-	}
-	v.Data = &dataData{Preview: &seen}
-	s.answer(w, r, v, pageOf("data"), http.StatusOK)
-}
-
-// importFile hands a file on to the API, which says what became of it.
-func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
-	v.Path = "/data"
-	file, header, err := s.uploaded(w, r)
-	if err != nil || header.Size == 0 {
-		s.refuseUpload(w, r, v, err)
-		return
-	}
-	defer r.MultipartForm.RemoveAll() //nolint:errcheck // a temporary file
-	defer file.Close()
-	up := api.Upload{Name: header.Filename, Target: r.PostFormValue("target"), SkipBad: r.PostFormValue("skip_bad") != ""}
-	up.Ignore = slices.DeleteFunc(slices.Clone(r.PostForm["ignore"]), func(name string) bool { return name == up.Target })
-	ctx, cancel := context.WithTimeout(r.Context(), uploadPatience)
-	defer cancel()
-	got, err := v.client.Import(ctx, file, up)
-	switch {
-	case err != nil:
-		s.refuse(w, r, v, "data", err)
-	case got.BadCount == 0 && got.CopyOf == 0:
-		toDataset(w, r, got.GenerationID, "imported")
-	default:
-		v.query = url.Values{"id": {strconv.FormatInt(got.GenerationID, 10)}}
-		v.Data = &dataData{Imported: &got}
-		s.answer(w, r, v, pageOf("data"), http.StatusOK)
-	}
-}
-
-// refuseUpload tells that there is no file, or that it is too large.
-func (s *Server) refuseUpload(w http.ResponseWriter, r *http.Request, v *visit, err error) {
-	status := http.StatusUnprocessableEntity
-	f := &fault{Title: v.must("fault.invalid"), Text: v.must("data.no_file")}
-	var large *http.MaxBytesError
-	if errors.As(err, &large) {
-		status, f.Text = http.StatusRequestEntityTooLarge, v.must("data.too_large")
-	}
-	v.Fault = f
-	s.answer(w, r, v, pageOf("data"), status)
 }
 
 func (s *Server) deleteDataset(w http.ResponseWriter, r *http.Request, v *visit) {

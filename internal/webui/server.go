@@ -35,6 +35,8 @@ type Options struct {
 	// MaxStreams bounds the pages that are kept current at once: 100, and at most half of the connections, so that
 	// there is room for other requests.
 	MaxStreams int
+	// MaxUpload bounds a form with a file, in bytes: more than the API takes, so that it is the one to refuse.
+	MaxUpload int64
 	// StopPatience is how long Run waits for requests when it stops: 5 s.
 	StopPatience time.Duration
 	Tracer       trace.Tracer          // nil: no spans
@@ -48,6 +50,7 @@ func (o Options) withDefaults() Options {
 	o.Pace = cmp.Or(o.Pace, 2*time.Second)
 	o.MaxConnections = cmp.Or(o.MaxConnections, bounds.PagesRoom())
 	o.MaxStreams = cmp.Or(o.MaxStreams, max(1, min(100, o.MaxConnections/2)))
+	o.MaxUpload = cmp.Or(o.MaxUpload, api.MaxUpload+2<<20)
 	o.StopPatience = cmp.Or(o.StopPatience, 5*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o

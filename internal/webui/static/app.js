@@ -166,8 +166,8 @@ document.addEventListener('change', async event => {
   const field = event.target.closest?.('input[data-preview]'), file = field?.files[0];
   if (!file) return;
   const most = Number(field.dataset.most), form = new FormData();
-  form.set('file', file.slice(0, most), file.name);
   if (file.size > most) form.set('cut', '1');
+  form.set('file', file.slice(0, most), file.name); // the last: what comes after a file is not read
   const place = document.getElementById(field.id + '-seen');
   place.setAttribute('aria-busy', 'true');
   try {
@@ -175,6 +175,7 @@ document.addEventListener('change', async event => {
     const page = new DOMParser().parseFromString(await response.text(), 'text/html');
     const fault = page.querySelector('main > .notice.bad');
     if (field.files[0] !== file) return; // another was chosen meanwhile
+    field.form.querySelector('button.primary').hidden = fault !== null;
     place.replaceChildren(...(fault ? [fault] : page.getElementById(place.id).childNodes));
   } catch {
     if (offline) offline.hidden = false;
