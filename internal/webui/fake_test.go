@@ -27,6 +27,7 @@ type fakeAPI struct {
 
 	mu     sync.Mutex
 	roles  map[string]string // by token
+	name   string            // of who asks
 	down   bool
 	away   string // a path without an answer
 	health api.Health
@@ -54,7 +55,7 @@ type fakeAPI struct {
 
 func newFakeAPI(t *testing.T) *fakeAPI {
 	t.Helper()
-	f := &fakeAPI{t: t, traces: map[string]int{}, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
+	f := &fakeAPI{t: t, name: "ann <b>", traces: map[string]int{}, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -189,7 +190,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 	answers := map[string]any{
-		api.PathHealth: f.health, api.PathModelInfo: f.model, api.PathMe: api.User{Username: "ann <b>", Role: role},
+		api.PathHealth: f.health, api.PathModelInfo: f.model, api.PathMe: api.User{Username: f.name, Role: role},
 		api.PathStats: api.PredictionStats{TotalPredictions: int64(len(f.recent))}, api.PathDrift: api.DriftHistory{DriftDetections: f.checks, Total: int64(len(f.checks))},
 		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
 		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
@@ -21,23 +22,34 @@ func (s *Server) live(p page) http.HandlerFunc {
 			w.WriteHeader(http.StatusNoContent) // tells the browser not to ask again
 			return
 		}
-		select {
-		case s.streams <- struct{}{}:
-			s.metrics.streams.Inc()
-			defer func() {
-				s.metrics.streams.Dec()
-				<-s.streams
-			}()
-		default:
-			w.Header().Set("Retry-After", "30")
-			http.Error(w, "too many pages are open", http.StatusServiceUnavailable)
-			return
-		}
 		w.Header().Set("Content-Type", "text/event-stream")
 		w.Header().Set("X-Accel-Buffering", "no") // nginx would hold the events back
 		st := &stream{server: s, page: p, request: r, w: w, control: http.NewResponseController(w), seen: map[string]uint64{}, seed: maphash.MakeSeed()}
-		st.run(untraced(r.Context(), s.opt.Tracer))
+		ctx := untraced(r.Context(), s.opt.Tracer)
+		leave, _ := s.streams.Take(s.viewer(ctx, r))
+		if leave == nil { // the page tells of it, which learns nothing of another status
+			st.send("full", "")
+			return
+		}
+		defer leave()
+		s.metrics.streams.Inc()
+		defer s.metrics.streams.Dec()
+		st.run(ctx)
 	}
+}
+
+// accountStreams is how many pages of one account are kept current at once.
+const accountStreams = 10
+
+// viewer is whose page it is: the account, or the session while the API does not say whose that is.
+func (s *Server) viewer(ctx context.Context, r *http.Request) string {
+	ctx, cancel := context.WithTimeout(ctx, s.opt.Patience)
+	defer cancel()
+	me, err := s.client(r, tokenOf(r)).Me(ctx)
+	if err != nil {
+		return "session " + tokenOf(r)
+	}
+	return "account " + me.Username
 }
 
 // stream is one open page.
@@ -53,7 +65,8 @@ type stream struct {
 }
 
 func (st *stream) run(ctx context.Context) {
-	tick := time.NewTicker(st.server.opt.Pace)
+	pace := st.server.opt.Pace
+	tick := time.NewTicker(1 + rand.N(pace)) // pages that were opened together do not ask together ever after
 	defer tick.Stop()
 	for {
 		if !st.round(ctx) {
@@ -61,6 +74,7 @@ func (st *stream) run(ctx context.Context) {
 		}
 		select {
 		case <-tick.C:
+			tick.Reset(pace)
 		case <-ctx.Done():
 			return
 		}
@@ -83,7 +97,7 @@ func (st *stream) round(ctx context.Context) bool {
 	names := append([]string{"banner"}, st.page.parts...)
 	if err != nil {
 		if p := api.AsProblem(err); p != nil && p.Status == http.StatusUnauthorized {
-			_ = st.send("login", "") // the page asks for a login by itself
+			st.send("login", "") // the page asks for a login by itself
 			return false
 		}
 		s.fail(st.request, v, err)
@@ -136,10 +150,11 @@ func (st *stream) flush(events []byte) bool {
 	return st.control.Flush() == nil
 }
 
-func (st *stream) send(event, data string) bool {
+// send tells of something and is the last of a stream.
+func (st *stream) send(event, data string) {
 	var b bytes.Buffer
 	writeEvent(&b, event, data)
-	return st.flush(b.Bytes())
+	st.flush(b.Bytes())
 }
 
 func writeEvent(b *bytes.Buffer, event, data string) {

@@ -4,9 +4,14 @@ import (
 	"bufio"
 	"context"
 	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"iacontinu/internal/api"
 )
 
 // events are those of an open page, until the test ends.
@@ -72,21 +77,92 @@ func TestLiveSendsWhatChanged(t *testing.T) {
 	}
 }
 
-// Open pages are bounded, and one that is closed makes room.
+// Open pages are bounded, in all and for one account; one too many is told so, and one that is closed makes room.
 func TestLiveIsBounded(t *testing.T) {
 	t.Parallel()
-	v := setup(t, newFakeAPI(t), "ann", func(o *Options) { o.MaxStreams = 1 })
-	next, leave := v.events("/live/overview")
-	next()
-	if page := v.get("/live/overview"); page.status != http.StatusServiceUnavailable {
-		t.Errorf("a second page: %d", page.status)
+	f := newFakeAPI(t)
+	v := setup(t, f, "ann", func(o *Options) { o.MaxStreams = accountStreams + 1 })
+	open := func(want string) (leave func()) {
+		t.Helper()
+		next, leave := v.events("/live/overview")
+		if event, _ := next(); event != want {
+			t.Errorf("a page is sent %s, want %s", event, want)
+		}
+		if want == "full" {
+			if event, _ := next(); event != "end" {
+				t.Errorf("a page that is one too many goes on with %s", event)
+			}
+		}
+		return leave
 	}
+	var leave func()
+	for range accountStreams {
+		leave = open("part")
+	}
+	open("full")
+	f.set(func() { f.name = "bob" }) // who has the last place
+	open("part")
+	open("full")
 	leave()
-	select {
-	case v.server.streams <- struct{}{}: // its place
-	case <-time.After(10 * time.Second):
-		t.Error("the place of a closed page is not free")
+	for deadline := time.Now().Add(10 * time.Second); v.server.streams.InUse() > accountStreams; runtime.Gosched() {
+		if time.Now().After(deadline) {
+			t.Fatal("the place of a closed page is not free")
+		}
 	}
+	open("part")
+}
+
+// inProcess is an API that is asked without a network.
+type inProcess struct{ http.Handler }
+
+func (a inProcess) RoundTrip(r *http.Request) (*http.Response, error) {
+	w := httptest.NewRecorder()
+	a.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// openPage takes what a page is sent for as long as it comes.
+type openPage struct{ *httptest.ResponseRecorder }
+
+func (openPage) SetWriteDeadline(time.Time) error { return nil }
+
+// Pages that were opened at one moment, as after a restart, do not ask the API at one moment ever after, and each
+// still asks at its pace.
+func TestPagesDoNotAskTogether(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann", func(o *Options) { o.Pace = 2 * time.Second })
+	synctest.Test(t, func(t *testing.T) {
+		began, rounds := time.Now(), map[time.Duration]int{}
+		v.server.calls = &http.Client{Transport: inProcess{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == api.PathMe {
+				f.set(func() { rounds[time.Since(began)]++ })
+			}
+			f.ServeHTTP(w, r)
+		})}}
+		ctx, cancel := context.WithCancel(t.Context())
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/live/data", nil)
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: "tok-ann"})
+		const pages = 8
+		for range pages {
+			go v.server.ServeHTTP(openPage{httptest.NewRecorder()}, r)
+		}
+		<-time.After(10*time.Second - 1)
+		cancel()
+		synctest.Wait()
+		looks, together := 0, 0
+		for at, n := range rounds {
+			if looks += n; at > 0 {
+				together = max(together, n)
+			}
+		}
+		if together > pages/2 {
+			t.Errorf("%d of %d pages asked at one moment", together, pages)
+		}
+		if least, most := 6*pages, 7*pages; looks < least || looks > most { // who it is, at once, and every 2 s
+			t.Errorf("%d pages asked %d times in 10 s, want %d to %d", pages, looks, least, most)
+		}
+	})
 }
 
 func TestLiveNeedsASession(t *testing.T) {

@@ -40,6 +40,32 @@ func TestPagesRender(t *testing.T) {
 	}
 }
 
+// What went wrong is told in the reader's language, and marked as English where it is the API's text.
+func TestFaultsTellTheirLanguage(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	inFrench := func(method, path string, form url.Values) answered {
+		r := v.request(method, path, form)
+		r.AddCookie(french)
+		return v.send(r)
+	}
+	inFrench(http.MethodGet, "/nowhere", nil).wants(t, http.StatusNotFound, "<p>Il n’y a pas de page à cette adresse.</p>")
+	f.set(func() { f.refuse = &api.Problem{Status: http.StatusConflict, Detail: "v2 needs it"} })
+	inFrench(http.MethodPost, "/data/generate", url.Values{"samples": {"3"}}).wants(t, http.StatusConflict, `<p lang="en">v2 needs it</p>`)
+}
+
+// An account is shown by the first character of its name, and no name breaks the page.
+func TestNamesHaveAnInitial(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	for name, want := range map[string]string{"élodie": "é", "": ""} {
+		f.set(func() { f.name = name })
+		v.get("/data").wants(t, http.StatusOK, `<span class="avatar" aria-hidden="true">`+want+`</span>`)
+	}
+}
+
 func TestOverviewTellsOfTheModel(t *testing.T) {
 	t.Parallel()
 	v := setup(t, newFakeAPI(t).withModel(), "ann")

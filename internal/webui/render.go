@@ -83,6 +83,7 @@ func (l *language) functions() template.FuncMap {
 		// percentage is a length within a picture, which is written alike in all languages.
 		"percentage": func(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" },
 		"chance":     l.chance,
+		"initial":    initial,
 		"when":       func(t any) template.HTML { return l.timeElement(t, "") },
 		// ago is told by app.js, which counts on; without it the moment is shown.
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },
@@ -109,6 +110,14 @@ func inWords(words string, ok bool, text string) template.HTML {
 		return ""
 	}
 	return template.HTML(`<span lang="en">` + template.HTMLEscapeString(text) + `</span>`)
+}
+
+// initial is the first character of a name, which may be missing.
+func initial(name string) string {
+	for _, c := range name {
+		return string(c)
+	}
+	return ""
 }
 
 // float is a number that a template has, which may be one that could be missing.

@@ -61,8 +61,8 @@ type Server struct {
 	opt      Options
 	log      *slog.Logger
 	renderer *renderer
-	calls    *http.Client // to the API, shared for its connections
-	streams  chan struct{}
+	calls    *http.Client   // to the API, shared for its connections
+	streams  *bounds.Places // one for each open page
 	metrics  *metrics
 	handler  http.Handler
 
@@ -99,7 +99,7 @@ func New(o Options) (*Server, error) {
 	}
 	connections := &http.Transport{MaxIdleConnsPerHost: 32, IdleConnTimeout: time.Minute, MaxConnsPerHost: maxCalls}
 	s := &Server{
-		opt: o, log: o.Logger, renderer: renderer, streams: make(chan struct{}, o.MaxStreams), metrics: metrics,
+		opt: o, log: o.Logger, renderer: renderer, streams: bounds.NewPlaces(o.MaxStreams, accountStreams), metrics: metrics,
 		calls: &http.Client{Transport: calls{tracing.Transport(connections), connections}},
 	}
 	s.handler = s.watched(s.routes())

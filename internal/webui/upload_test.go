@@ -1,7 +1,10 @@
 package webui
 
 import (
+	"bytes"
+	"errors"
 	"io"
+	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,6 +15,37 @@ import (
 
 	"iacontinu/internal/api"
 )
+
+// upload sends a form with a file; "" is none.
+func (v *visitor) upload(path, file string, fields url.Values) answered {
+	v.t.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	for name, values := range fields {
+		for _, value := range values {
+			if err := form.WriteField(name, value); err != nil {
+				v.t.Fatal(err)
+			}
+		}
+	}
+	name := ""
+	if file != "" {
+		name = "rows.csv"
+	}
+	part, err := form.CreateFormFile("file", name)
+	if err == nil {
+		_, err = part.Write([]byte(file))
+	}
+	if err = errors.Join(err, form.Close()); err != nil {
+		v.t.Fatal(err)
+	}
+	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.base+path, &body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", form.FormDataContentType())
+	return v.send(r)
+}
 
 // taking has the API's imports answered by one that reads them as they come.
 func (f *fakeAPI) taking(answer http.HandlerFunc) *fakeAPI {

@@ -210,6 +210,7 @@ func ask[T any](into *T, question func(context.Context) (T, error)) func(context
 // fault is an error as a page tells of it.
 type fault struct {
 	Title, Text string
+	English     bool // Text is the API's, in its language
 	Fields      []string
 	RequestID   string
 }
@@ -234,7 +235,7 @@ func (s *Server) fail(r *http.Request, v *visit, err error) int {
 
 // faultOf tells of a problem: what kind it is in the reader's language, and what the API says of it.
 func (l *language) faultOf(p *api.Problem) *fault {
-	f := &fault{Text: p.Detail, RequestID: p.RequestID}
+	f := &fault{Text: p.Detail, English: true, RequestID: p.RequestID}
 	kind := "other"
 	switch {
 	case p.Status == http.StatusTooManyRequests:

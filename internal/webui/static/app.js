@@ -67,7 +67,7 @@ document.addEventListener('toggle', putAll, true); // a question was closed: its
 
 // A browser has few connections to one server: a page that nobody sees gives its own back.
 let stream = null;
-const offline = document.getElementById('offline');
+const offline = document.getElementById('offline'), full = document.getElementById('full');
 
 function listen() {
   const source = document.body.dataset.live;
@@ -78,10 +78,17 @@ function listen() {
     template.innerHTML = event.data;
     const fresh = template.content.firstElementChild;
     if (!fresh) return;
+    if (full) full.hidden = true;
     waiting.set(fresh.id, fresh);
     put(fresh.id);
   });
   stream.addEventListener('login', () => location.reload());
+  stream.addEventListener('full', () => { // another page has to close first
+    if (full) full.hidden = false;
+    stream?.close();
+    stream = null;
+    setTimeout(listen, 30000);
+  });
   stream.addEventListener('open', () => { if (offline) offline.hidden = true; });
   stream.addEventListener('error', () => {
     if (offline) offline.hidden = false;
