@@ -37,6 +37,8 @@ type Options struct {
 	MaxStreams int
 	// MaxUpload bounds a form with a file, in bytes: more than the API takes, so that it is the one to refuse.
 	MaxUpload int64
+	// UploadPatience is how long such a form may take to arrive: 10 min.
+	UploadPatience time.Duration
 	// StopPatience is how long Run waits for requests when it stops: 5 s.
 	StopPatience time.Duration
 	Tracer       trace.Tracer          // nil: no spans
@@ -51,6 +53,7 @@ func (o Options) withDefaults() Options {
 	o.MaxConnections = cmp.Or(o.MaxConnections, bounds.PagesRoom())
 	o.MaxStreams = cmp.Or(o.MaxStreams, max(1, min(100, o.MaxConnections/2)))
 	o.MaxUpload = cmp.Or(o.MaxUpload, api.MaxUpload+2<<20)
+	o.UploadPatience = cmp.Or(o.UploadPatience, 10*time.Minute)
 	o.StopPatience = cmp.Or(o.StopPatience, 5*time.Second)
 	o.Logger = cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 	return o

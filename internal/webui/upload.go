@@ -15,8 +15,6 @@ import (
 	"iacontinu/internal/api"
 )
 
-const uploadPatience = 10 * time.Minute
-
 // upload is a form as it comes: its fields and, after all of them, a file that is not read yet.
 type upload struct {
 	fields url.Values
@@ -33,7 +31,7 @@ var (
 // after the file is not read.
 func (s *Server) uploaded(w http.ResponseWriter, r *http.Request) (*upload, error) {
 	control := http.NewResponseController(w)
-	until := time.Now().Add(uploadPatience)
+	until := time.Now().Add(s.opt.UploadPatience)
 	if err := errors.Join(control.SetReadDeadline(until), control.SetWriteDeadline(until.Add(readPatience))); err != nil {
 		s.log.DebugContext(r.Context(), "an upload has the patience of any request", "error", err)
 	}
@@ -107,7 +105,7 @@ func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.refuseUpload(w, r, v, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), uploadPatience)
+	ctx, cancel := context.WithTimeout(r.Context(), s.opt.UploadPatience+readPatience)
 	defer cancel()
 	got, broken, err := up.sendTo(ctx, v.client)
 	readRest(r)
@@ -161,5 +159,6 @@ func (s *Server) refuseUpload(w http.ResponseWriter, r *http.Request, v *visit, 
 		status, text = http.StatusRequestTimeout, v.must("data.too_slow")
 	}
 	v.Fault = &fault{Title: v.must("fault.invalid"), Text: text}
+	r = r.WithContext(context.WithoutCancel(r.Context())) // which ends when a body can't be read in time
 	s.answer(w, r, v, pageOf("data"), status)
 }

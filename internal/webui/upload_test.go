@@ -151,6 +151,17 @@ func TestBrokenUploads(t *testing.T) {
 	v.raw("/data/import", boundary, strings.NewReader("--b--\r\n")).wants(t, http.StatusUnprocessableEntity, "There is no file")
 }
 
+// A file whose sender falls silent is not waited for longer than any other.
+func TestSlowUploadsEnd(t *testing.T) {
+	t.Parallel()
+	v := setup(t, newFakeAPI(t).withModel(), "ann", func(o *Options) { o.UploadPatience = 100 * time.Millisecond })
+	for _, path := range []string{"/data/import", "/data/preview"} {
+		body, browser := io.Pipe()
+		go func() { _, _ = io.WriteString(browser, formBegin+"1,2\n") }() // ends with the request
+		v.raw(path, boundary, body).wants(t, http.StatusRequestTimeout, "took too long to arrive")
+	}
+}
+
 // What is after a file in a form is not read: the page has its file last.
 func TestFileIsLastInItsForm(t *testing.T) {
 	t.Parallel()
