@@ -1,0 +1,118 @@
+package deploy
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestSystemdUnits installs the units into a folder, and has systemd judge them there, where it is.
+func TestSystemdUnits(t *testing.T) {
+	t.Parallel()
+	root, programs := t.TempDir(), t.TempDir()
+	for _, name := range []string{"iacontinu", "api", "worker", "flow", "ui"} {
+		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/true\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	install := func() {
+		cmd := exec.Command("systemd/install")
+		cmd.Env = append(os.Environ(), "DESTDIR="+root, "PROGRAMS="+programs)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("install: %v\n%s", err, out)
+		}
+	}
+	install()
+	key := secretOf(t, root, "jwt_secret_key")
+	if secretOf(t, root, "admin_password") == key {
+		t.Error("the secrets are one")
+	}
+	install()
+	if secretOf(t, root, "jwt_secret_key") != key {
+		t.Error("an update takes another key: all logins end")
+	}
+
+	analyze, err := exec.LookPath("systemd-analyze")
+	if err != nil {
+		t.Skip("systemd-analyze is not installed")
+	}
+	units, err := filepath.Glob("systemd/*.service")
+	if err != nil || len(units) != 5 {
+		t.Fatalf("the units are %q, %v", units, err)
+	}
+	system := filepath.Join(root, "usr/lib/systemd/system")
+	if err := os.CopyFS(system, os.DirFS("/usr/lib/systemd/system")); err != nil {
+		t.Fatal(err)
+	}
+	for _, unit := range units {
+		unit = filepath.Base(unit)
+		if out, err := exec.Command(analyze, "--root="+root, "verify", unit).CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("verify %s: %v\n%s", unit, err, out)
+		}
+		// 1.2 of 10 is what a server that keeps files has.
+		if out, err := exec.Command(analyze, "--root="+root, "security", "--offline=true", "--no-pager", "--threshold=15", unit).CombinedOutput(); err != nil {
+			t.Errorf("%s may too much: %v\n%s", unit, err, out)
+		}
+	}
+}
+
+var hex64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+func secretOf(t *testing.T, root, name string) string {
+	t.Helper()
+	path := filepath.Join(root, "etc/iacontinu", name)
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o640 {
+		t.Errorf("%s is %v", name, info.Mode())
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !hex64.Match(b) {
+		t.Errorf("%s is not random", name)
+	}
+	return string(b)
+}
+
+// TestSystemdSetsSettingsThatExist: a name that nothing reads would be ignored without a word.
+func TestSystemdSetsSettingsThatExist(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, pattern := range []string{"systemd/*.service", "systemd/*.d/*.conf", "systemd/iacontinuctl"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range paths {
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, match := range regexp.MustCompile(`\b([A-Z][A-Z_]+)=`).FindAllStringSubmatch(string(b), -1) {
+				names = append(names, strings.TrimSuffix(match[1], "_FILE"))
+			}
+		}
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if len(names) < 4 {
+		t.Fatalf("only %q is set", names)
+	}
+	for _, name := range names {
+		if !strings.Contains(string(readme), "| `"+name+"`") {
+			t.Errorf("%s is no setting", name)
+		}
+	}
+}
