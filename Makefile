@@ -20,7 +20,7 @@ ACTIONLINT := $(TOOLS)/actionlint-v1.7.12
 GOVULNCHECK := $(TOOLS)/govulncheck-v1.9.0
 GITLEAKS := $(TOOLS)/gitleaks-v8.30.1
 CYCLONEDX := $(TOOLS)/cyclonedx-gomod-v1.10.0
-GORELEASER := $(TOOLS)/goreleaser-v2.17.0
+GORELEASER := $(TOOLS)/goreleaser-v2.16.0
 GRYPE := $(TOOLS)/grype-v0.121.3
 GO_TOOLS := $(GOLANGCI) $(ACTIONLINT) $(GOVULNCHECK) $(GITLEAKS) $(CYCLONEDX) $(GORELEASER) $(GRYPE)
 # Where known weaknesses are looked up; a mirror may be a file:// URL.

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binDir = dir
-		build := exec.Command("go", "build", "-ldflags", "-X iacontinu/cmd/internal/boot.revision="+revision,
+		build := exec.Command("go", "build", "-trimpath", "-ldflags", ldflags, // as make build does
 			"-o", dir+string(filepath.Separator), "../../cmd/...")
 		build.Stdout, build.Stderr = os.Stderr, os.Stderr
 		if err := build.Run(); err != nil {
@@ -53,6 +53,8 @@ func TestMain(m *testing.M) {
 
 // revision is the commit that the binaries say they are of.
 const revision = "0123456789abcdef0123456789abcdef01234567"
+
+const ldflags = "-X iacontinu/cmd/internal/boot.revision=" + revision
 
 // patience bounds each wait for something that must happen; it is generous because several tests
 // share two cores.
@@ -95,10 +97,16 @@ type process struct {
 // start runs a binary; it is killed at the end of the test if it still runs.
 func (f *folder) start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{name: name, done: make(chan struct{}), grown: make(chan struct{})}
-	p.cmd = exec.Command(filepath.Join(f.bin, name), args...)
-	p.cmd.Dir = f.dir
-	p.cmd.Env = append(append([]string{}, f.env...), env...)
+	cmd := exec.Command(filepath.Join(f.bin, name), args...)
+	cmd.Dir = f.dir
+	cmd.Env = append(append([]string{}, f.env...), env...)
+	return watch(t, name, cmd)
+}
+
+// watch starts a command and reads its log.
+func watch(t *testing.T, name string, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{name: name, cmd: cmd, done: make(chan struct{}), grown: make(chan struct{})}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -55,6 +55,7 @@ func TestCompose(t *testing.T) {
 		{"networks", isolation},
 		{"a container killed comes back", killed},
 		{"down and up", downAndUp},
+		{"what the pages say", documented},
 		{"Prefect after it", checksInPrefect},
 		{"MLflow after it", championInMLflow},
 	} {
