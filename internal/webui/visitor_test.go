@@ -1,10 +1,7 @@
 package webui
 
 import (
-	"bytes"
-	"errors"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -95,37 +92,6 @@ func (v *visitor) get(path string) answered {
 func (v *visitor) post(path string, form url.Values) answered {
 	v.t.Helper()
 	return v.send(v.request(http.MethodPost, path, form))
-}
-
-// upload sends a form with a file; "" is none.
-func (v *visitor) upload(path, file string, fields url.Values) answered {
-	v.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	for name, values := range fields {
-		for _, value := range values {
-			if err := form.WriteField(name, value); err != nil {
-				v.t.Fatal(err)
-			}
-		}
-	}
-	name := ""
-	if file != "" {
-		name = "rows.csv"
-	}
-	part, err := form.CreateFormFile("file", name)
-	if err == nil {
-		_, err = part.Write([]byte(file))
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		v.t.Fatal(err)
-	}
-	r, err := http.NewRequestWithContext(v.t.Context(), http.MethodPost, v.base+path, &body)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", form.FormDataContentType())
-	return v.send(r)
 }
 
 // wants fails unless the page is of that status and has all of the texts.
