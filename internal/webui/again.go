@@ -20,7 +20,7 @@ type again struct {
 func againOf(w http.ResponseWriter, r *http.Request) *again {
 	a := &again{Action: backTo(r.URL.Path), Page: formPage(r).path}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBatchFile+maxForm)
-	if err := r.ParseMultipartForm(maxBatchFile); err != nil && !errors.Is(err, http.ErrNotMultipart) { //nolint:gosec // the line before bounds it
+	if err := r.ParseMultipartForm(maxBatchFile); err != nil && !errors.Is(err, http.ErrNotMultipart) {
 		a.File = true
 		return a
 	}
