@@ -24,7 +24,7 @@ GORELEASER := $(TOOLS)/goreleaser-v2.16.0
 GRYPE := $(TOOLS)/grype-v0.121.3
 GO_TOOLS := $(GOLANGCI) $(ACTIONLINT) $(GOVULNCHECK) $(GITLEAKS) $(CYCLONEDX) $(GORELEASER) $(GRYPE)
 # Where known weaknesses are looked up; a mirror may be a file:// URL.
-export VULNDB ?= https://vuln.go.dev
+VULNDB ?= https://vuln.go.dev
 
 AXE_VERSION := 4.14.1
 AXE := $(CURDIR)/build/axe-$(AXE_VERSION)/node_modules/axe-core/axe.min.js
@@ -168,8 +168,8 @@ sbom: $(CYCLONEDX) ## what each program is made of, with licences (CycloneDX), i
 	for name in $(COMMANDS); do $(CYCLONEDX) app -json -licenses -std -output build/sbom/$$name.cdx.json -main cmd/$$name .; done
 
 .PHONY: scan
-scan: $(GOVULNCHECK) $(GRYPE) ## known weaknesses in the images that Compose starts, after make images; needs docker and the network
-	@deploy/docker/scan $(GOVULNCHECK) $(GRYPE)
+scan: $(GRYPE) ## known weaknesses in the images that Compose starts, after make images; needs docker and the network
+	@deploy/docker/scan $(GRYPE)
 
 .PHONY: release-check
 release-check: $(GORELEASER) $(CYCLONEDX) ## the release's archives for amd64 and arm64, in build/dist, and nothing published; needs gcc-aarch64-linux-gnu
