@@ -122,8 +122,9 @@ func (b *browser) text() string {
 func (b *browser) click(selector, pattern string, done func() bool) {
 	b.t.Helper()
 	deadline := time.Now().Add(shown)
+	b.see(selector, pattern)
 	for {
-		b.see(selector, pattern)
+		// What was clicked on may be gone long before a slow page shows what comes of it.
 		at := js[[]float64](b, fmt.Sprintf(`(e => {
 			if (!e) return null;
 			e.scrollIntoView({block: 'center'});
