@@ -116,7 +116,7 @@ func (b *browser) openRun(t *testing.T, site, id string) {
 // cancelRun cancels a check that waits for a retraining.
 func (b *browser) cancelRun(t *testing.T, s *scheduled, site string) {
 	t.Helper()
-	defer s.hold(t)()
+	defer s.holdAlone(t)()
 	id := askForCheck(t, object{"force": true})
 	taskComesTo(t, id, "trigger_retrain", "Running")
 	b.open(site + "/runs/flow-run/" + id)

@@ -312,10 +312,23 @@ func (s *scheduled) hold(t *testing.T) (release func()) {
 	return func() { send(syscall.SIGCONT) }
 }
 
-func aKilledProcess(t *testing.T, s *scheduled) {
+// holdAlone is hold with nothing scheduled and no check under way: one that waits for the worker would keep others from
+// beginning.
+func (s *scheduled) holdAlone(t *testing.T) (release func()) {
+	t.Helper()
 	schedule(t, "pause")
-	defer schedule(t, "resume")
-	defer s.hold(t)()
+	eventually(t, "no check is under way", func() bool {
+		return len(flowRuns(t, "periodic_check", "Scheduled", "Late", "Pending", "Running")) == 0
+	})
+	release = s.hold(t)
+	return func() {
+		release()
+		schedule(t, "resume")
+	}
+}
+
+func aKilledProcess(t *testing.T, s *scheduled) {
+	defer s.holdAlone(t)()
 	id := askForCheck(t, object{"force": true})
 	comesTo(t, id, "Running")
 	taskComesTo(t, id, "trigger_retrain", "Running")
