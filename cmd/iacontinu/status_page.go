@@ -17,7 +17,7 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// diskTarget is what the alert of the disk waits for, in percent.
+// diskTarget is where a disk begins to worry, in percent: before the alert, which waits for 95.
 const diskTarget = 90.0
 
 // worries are what a person should look at, in words.

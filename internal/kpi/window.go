@@ -26,6 +26,8 @@ type Recent struct {
 	Confidence float64 // mean of predictions
 	CPU        float64 // busy share of the host
 	Memory     float64 // used share of the host
+	Answered   float64 // requests
+	Predicted  float64 // predictions
 }
 
 // Window remembers what a registry told over the last minutes.
@@ -89,6 +91,8 @@ func (w *Window) Recent() Recent {
 		Window:     took,
 		Requests:   (now.requests - before.requests) / took.Minutes(),
 		Errors:     (now.failed - before.failed) / (now.requests - before.requests),
+		Answered:   now.requests - before.requests,
+		Predicted:  now.predictions - before.predictions,
 		Confidence: (now.confidence - before.confidence) / (now.predictions - before.predictions),
 		Latency:    quantile(0.95, before.latency, now.latency),
 		CPU:        now.cpu / 100,
@@ -111,6 +115,9 @@ func (w *Window) read() sample {
 func (s *sample) add(family string, m *dto.Metric) {
 	switch family {
 	case "api_requests_total":
+		if label(m, "endpoint") == "/metrics" { // docs/slo.md leaves scrapes out
+			return
+		}
 		s.requests += m.GetCounter().GetValue()
 		if strings.HasPrefix(label(m, "status_code"), "5") {
 			s.failed += m.GetCounter().GetValue()

@@ -46,3 +46,14 @@ func TestPagesAreWatched(t *testing.T) {
 		}
 	})
 }
+
+// What keeps pages open is left out also by samplers that do not ask who calls.
+func TestOpenPagesAreInNoSample(t *testing.T) {
+	t.Parallel()
+	for _, share := range []float64{0.01, 0.5, 0.99} {
+		got := trace.TraceIDRatioBased(share).ShouldSample(trace.SamplingParameters{TraceID: unrecorded.TraceID()})
+		if got.Decision != trace.Drop || unrecorded.IsSampled() || !unrecorded.IsValid() {
+			t.Errorf("at %v: %v", share, got.Decision)
+		}
+	}
+}

@@ -43,7 +43,22 @@ func (p *Platform) kpis(model serving, window *kpi.Window) func(context.Context)
 		if t := &out.KPIs[1]; t.Met != nil && !*t.Met { // so few were asked, which says nothing of what can be
 			t.Met = nil
 		}
+		few(&out.KPIs[3], r.Answered, fewRequests)
+		few(&out.KPIs[0], r.Predicted, fewPredictions)
 		return out, nil
+	}
+}
+
+// Too few to hold a miss against: a share of a thousandth, and the slowest in twenty.
+const (
+	fewRequests    = 1000
+	fewPredictions = 100
+)
+
+// few takes back that a target is missed where there was too little to judge by.
+func few(k *api.KPI, n, least float64) {
+	if k.Met != nil && !*k.Met && n < least {
+		k.Met = nil
 	}
 }
 

@@ -114,3 +114,17 @@ func TestKPIs(t *testing.T) {
 type servesVersion struct{ v ml.Version }
 
 func (s servesVersion) Current() (ml.Version, bool) { return s.v, true }
+
+// A miss among few says nothing; what is met, is.
+func TestFewAreNotHeldAgainstATarget(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		value, n float64
+		told     bool
+	}{{5, 20, false}, {5, 1000, true}, {0, 20, true}} {
+		k := atMost("errors", tt.value, 0.1, "%")
+		if few(&k, tt.n, fewRequests); (k.Met != nil) != tt.told || k.Value == nil {
+			t.Errorf("%v %% of %v: %+v", tt.value, tt.n, k)
+		}
+	}
+}
