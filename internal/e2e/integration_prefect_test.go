@@ -320,9 +320,9 @@ func (s *scheduled) holdAlone(t *testing.T) (release func()) {
 	eventually(t, "no check is under way", func() bool {
 		return len(flowRuns(t, "periodic_check", "Scheduled", "Late", "Pending", "Running")) == 0
 	})
-	release = s.hold(t)
+	letGo := s.hold(t)
 	return func() {
-		release()
+		letGo()
 		schedule(t, "resume")
 	}
 }
