@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/wording"
 )
 
 func statistical(t testing.TB, o Options) *bundle {
@@ -303,7 +304,7 @@ func TestCooldownSurvivesRestart(t *testing.T) {
 func stream(b testing.TB, seed uint64, level, shift float64) (found, significant int) {
 	const rows = 4000
 	schema := ml.GeneratedSchema()
-	c := &check{Monitor: &Monitor{}}
+	c := &check{Monitor: &Monitor{words: wording.In("en")}}
 	window := normalColumns(2*seed, 2000, 0, 0)
 	c.opt.Reference = func(context.Context, string) ([][]float64, error) { return window, nil }
 	c.version = ml.Version{Name: "v1", Schema: schema}
