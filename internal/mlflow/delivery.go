@@ -299,7 +299,7 @@ func (d *delivery) register(ctx context.Context, m loggedModel) (err error) {
 const maxDoubts = 24 * 60 * 2
 
 // weigh makes a doubtful answer a refusal for good when nothing else was heard for maxDoubts tries. Of a run
-// that was told to its end, once is enough: what it lacks is owed again by the next comparison.
+// that was told to its end and that a comparison owes, once is enough: the next one owes again what it lacks.
 func (d *delivery) weigh(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -308,7 +308,8 @@ func (d *delivery) weigh(ctx context.Context, err error) error {
 	if hasCode(err, codeDoubtful) {
 		doubts = d.notes.Doubts + 1
 	}
-	if doubts >= maxDoubts || doubts > 0 && d.ended {
+	compared := d.ended && d.told.Aliases == nil
+	if doubts >= maxDoubts || doubts > 0 && compared {
 		return lasting{err}
 	}
 	if doubts == d.notes.Doubts {

@@ -207,7 +207,7 @@ func (c *Client) find(ctx context.Context, operation string, filter object) ([]s
 
 // findByKey gives the run of a flow that has a key, none without an id if the server has none.
 func (c *Client) findByKey(ctx context.Context, operation, flow, key string) (run serverRun, err error) {
-	found, err := c.find(ctx, operation, object{"flow_runs": object{"idempotency_key": anyOf(keyOf(flow, key))}})
+	found, err := c.find(ctx, operation, object{"flow_runs": object{"idempotency_key": anyOf(c.keyOf(flow, key))}})
 	if len(found) > 0 {
 		run = found[0]
 	}

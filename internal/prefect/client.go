@@ -31,6 +31,9 @@ type Options struct {
 	// APIKey is the bearer token for a server, or a proxy before it, that asks for one. At most one of
 	// AuthString and APIKey may be set.
 	APIKey string
+	// Installation tells our runs from those of others that speak to the same server, and from those of a
+	// database that was here before. Empty for a server that has no other runs.
+	Installation string
 	// CAFile names a file of PEM certificates that are trusted beside the system's.
 	CAFile string
 	// Insecure takes any certificate of the server.

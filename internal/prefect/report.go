@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -149,7 +150,7 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 	}
 	body := object{
 		"name": run.Name, "flow_id": flow, "parameters": orEmpty(run.Parameters),
-		"idempotency_key": keyOf(run.Flow, run.Key), "state": firstState(run),
+		"idempotency_key": r.c.keyOf(run.Flow, run.Key), "state": firstState(run),
 	}
 	parent, err := r.c.parentTask(ctx, run)
 	if err != nil {
@@ -182,8 +183,11 @@ func (r *Reporter) create(ctx context.Context, run flowrun.Run) error {
 	return nil
 }
 
-// keyOf is the key by which the server tells a run from all others.
-func keyOf(flow, key string) string { return flow + "/" + key }
+// keyOf is the key by which the server tells a run from all others. A job's number or a tick's would not: a
+// new database counts anew, and every installation has the same ticks.
+func (c *Client) keyOf(flow, key string) string {
+	return path.Join(flow, c.o.Installation, key)
+}
 
 // errEarly is why a run is not shown yet.
 var errEarly = errors.New("the run that it is part of is not there yet")

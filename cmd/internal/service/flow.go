@@ -92,13 +92,17 @@ func (p *Platform) oweFlowRun(ctx context.Context, run flowrun.Run) error {
 }
 
 // NewPrefect returns the client of the Prefect server, nil if none is set.
-func NewPrefect(p *Platform, s PrefectSettings) (*prefect.Client, error) {
+func NewPrefect(ctx context.Context, p *Platform, s PrefectSettings) (*prefect.Client, error) {
 	if s.PrefectURL == "" {
 		return nil, nil
 	}
+	installation, err := p.Store.Installation(ctx)
+	if err != nil {
+		return nil, err
+	}
 	client, err := prefect.New(prefect.Options{
 		URL: s.PrefectURL, AuthString: s.PrefectAuth, APIKey: s.PrefectKey, CAFile: s.PrefectCAFile, Insecure: s.PrefectInsecure,
-		Logger: p.Log, Registerer: p.Registry,
+		Installation: installation, Logger: p.Log, Registerer: p.Registry,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("PREFECT_API_...: %w", err)

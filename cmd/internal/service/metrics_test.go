@@ -126,7 +126,7 @@ func wire(tb testing.TB, process string, reg registry) *Platform {
 	all := process == "up"
 	var server *prefect.Client
 	if process != "api" {
-		if server, err = NewPrefect(p, PrefectSettings{PrefectURL: "http://127.0.0.1:1/api"}); err != nil {
+		if server, err = NewPrefect(tb.Context(), p, PrefectSettings{PrefectURL: "http://127.0.0.1:1/api"}); err != nil {
 			tb.Fatal(err)
 		}
 	}

@@ -56,7 +56,7 @@ func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 // RunWorker is the process of cmd/worker.
 func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 	return onFolder(ctx, c.Process, "worker", log, func(ctx context.Context, p *Platform) error {
-		server, err := NewPrefect(p, c.PrefectSettings)
+		server, err := NewPrefect(ctx, p, c.PrefectSettings)
 		if err != nil {
 			return err
 		}
@@ -71,7 +71,7 @@ func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 // RunFlow is the process of cmd/flow.
 func RunFlow(ctx context.Context, c FlowConfig, log *slog.Logger) error {
 	return onFolder(ctx, c.Process, "flow", log, func(ctx context.Context, p *Platform) error {
-		server, err := NewPrefect(p, c.PrefectSettings)
+		server, err := NewPrefect(ctx, p, c.PrefectSettings)
 		if err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui
 		return fmt.Errorf("DATABASE_URL: the folder %s can't be used: %w", c.DataDir(), err)
 	}
 	err = onFolder(ctx, c.Process, "up", log, func(ctx context.Context, p *Platform) error {
-		server, err := NewPrefect(p, c.PrefectSettings)
+		server, err := NewPrefect(ctx, p, c.PrefectSettings)
 		if err != nil {
 			return err
 		}

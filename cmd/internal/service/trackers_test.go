@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -193,6 +194,34 @@ func TestALinkIsShownWhereTheRetrainingIs(t *testing.T) {
 		if has && (runs[0].State.Name != "Failed" || len(server.Artifacts(runs[0].ID)) != 1) {
 			t.Errorf("the retraining is %+v with %+v", runs[0], server.Artifacts(runs[0].ID))
 		}
+	}
+}
+
+// A database that is new counts its jobs from one, and a Prefect that is kept has such retrainings of the one
+// before: they are others.
+func TestARetrainingIsNotTakenForAnotherInstallations(t *testing.T) {
+	t.Parallel()
+	server := prefecttest.New()
+	front := httptest.NewServer(&httputil.ReverseProxy{Transport: server, Rewrite: func(r *httputil.ProxyRequest) {
+		r.Out.URL.Scheme, r.Out.URL.Host = "http", r.In.Host
+	}})
+	defer front.Close()
+	for range 2 {
+		p := openPlatform(t, t.TempDir())
+		client, err := NewPrefect(t.Context(), p, PrefectSettings{PrefectURL: front.URL + "/api"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		retraining := flowOf(1, ml.RetrainArgs{})
+		retraining.State, retraining.Ended = flowrun.Completed, time.Now()
+		for range 2 { // the second time it is the same one
+			if _, err := client.Report(t.Context(), retraining); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if runs := server.Runs(); len(runs) != 2 {
+		t.Errorf("prefect has %+v, want a run of each installation", runs)
 	}
 }
 
