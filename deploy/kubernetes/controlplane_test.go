@@ -42,7 +42,7 @@ func startCluster(t *testing.T) *cluster {
 	}
 	c := &cluster{dir: t.TempDir(), http: &http.Client{
 		Timeout:   30 * time.Second,
-		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, //nolint:gosec // its certificate is made at its start, on this machine
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}, // its certificate is made at its start, on this machine
 	}}
 	clients, peers, secure := freePort(t), freePort(t), freePort(t)
 	c.url = "https://127.0.0.1:" + secure

@@ -258,17 +258,17 @@ func TestAnswersDoNotWaitForBodies(t *testing.T) {
 			c := b.dial(t, "127.0.0.1")
 			head := request + " HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
 			for i := range 2 {
-				if got := c.ask(t, head+fmt.Sprintf("%100s", "")); got != status {
+				if got := c.Ask(t, head+fmt.Sprintf("%100s", "")); got != status {
 					t.Errorf("request %d, whole: status %d, want %d", i, got, status)
 				}
 			}
 			if err := c.SetDeadline(time.Now().Add(readPatience / 3)); err != nil {
 				t.Fatal(err)
 			}
-			if got := c.ask(t, head+"{"); got != status {
+			if got := c.Ask(t, head+"{"); got != status {
 				t.Errorf("its body does not come: status %d, want %d", got, status)
 			}
-			if got := c.ask(t, whole); got != 0 {
+			if got := c.Ask(t, whole); got != 0 {
 				t.Errorf("status %d from what follows half a body", got)
 			}
 		})
@@ -280,7 +280,7 @@ func TestErrorsInTheMiddleOfChunks(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	c := b.dial(t, "127.0.0.1")
-	if status := c.ask(t, "POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"); status != 401 {
+	if status := c.Ask(t, "POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"); status != 401 {
 		t.Fatalf("status %d", status)
 	}
 	for deadline := time.Now().Add(10 * time.Second); b.server.listener.(*bounds.Listener).Waiting() == 0; runtime.Gosched() {
@@ -289,7 +289,7 @@ func TestErrorsInTheMiddleOfChunks(t *testing.T) {
 		}
 	}
 	fmt.Fprint(c, "1234\r\n0\r\n\r\n")
-	if n, err := c.answers.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+	if n, err := c.Answers.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 		t.Errorf("%d more bytes, %v; want an orderly end", n, err)
 	}
 }

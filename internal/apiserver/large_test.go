@@ -129,7 +129,7 @@ func TestLargeIsWhatHasCome(t *testing.T) {
 				}
 			}
 			request := "POST " + path + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer user\r\nExpect: 100-continue\r\n" + length + "\r\n\r\n"
-			if status := c.ask(t, request); status != http.StatusContinue { // it is being read
+			if status := c.Ask(t, request); status != http.StatusContinue { // it is being read
 				t.Fatalf("%s %s: status %d", path, name, status)
 			}
 			send(row + strings.Repeat(" ", largeBody-len(row)))

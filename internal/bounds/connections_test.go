@@ -1,7 +1,6 @@
 package bounds
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"iacontinu/internal/bounds/boundstest"
 )
 
 // testBundle is a server on a port of its own, which reads a body before it answers.
@@ -44,47 +45,14 @@ func setup(t *testing.T, all int, answer func()) *testBundle {
 
 func atOnce() {}
 
-// client is a connection that is kept.
-type client struct {
-	net.Conn
-	answers *bufio.Reader
-}
-
 // dial connects from an address of this machine.
-func (b *testBundle) dial(t *testing.T, from string) *client {
+func (b *testBundle) dial(t *testing.T, from string) *boundstest.Client {
 	t.Helper()
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
-	conn, err := d.DialContext(t.Context(), "tcp", b.listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
-	return &client{Conn: conn, answers: bufio.NewReader(conn)}
+	return boundstest.Dial(t, b.listener.Addr(), from)
 }
 
-// ask sends a request and reads its answer, whose status is 0 if the connection was closed instead.
-func (c *client) ask(t *testing.T, request string) (status int) {
-	t.Helper()
-	_, _ = fmt.Fprint(c, request) // the answer tells
-	r, err := http.ReadResponse(c.answers, nil)
-	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		t.Fatal(err)
-	}
-	if err != nil {
-		return 0
-	}
-	defer r.Body.Close()
-	if _, err := io.Copy(io.Discard, r.Body); err != nil {
-		t.Fatal(err)
-	}
-	return r.StatusCode
-}
-
-// in is the server's end of the connection, nil if it is not there.
-func (c *client) in(open map[*connection]struct{}) *connection {
+// serverEnd is the server's end of a connection, nil if it is not there.
+func serverEnd(c *boundstest.Client, open map[*connection]struct{}) *connection {
 	for known := range open {
 		if known.RemoteAddr().String() == c.LocalAddr().String() {
 			return known
@@ -111,11 +79,11 @@ func (b *testBundle) until(t *testing.T, so func(open map[*connection]struct{}) 
 }
 
 // askWhole asks on a connection and returns when it waits again, or is closed.
-func (b *testBundle) askWhole(t *testing.T, c *client) (status int) {
+func (b *testBundle) askWhole(t *testing.T, c *boundstest.Client) (status int) {
 	t.Helper()
-	status = c.ask(t, whole)
+	status = c.Ask(t, whole)
 	b.until(t, func(open map[*connection]struct{}) bool {
-		known := c.in(open)
+		known := serverEnd(c, open)
 		return known == nil || known.waiting.Load() != 0
 	})
 	return status
@@ -132,7 +100,7 @@ func TestWaitingConnectionsGiveWay(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 8, atOnce)
 	silent := b.dial(t, "127.0.0.2")
-	var kept []*client
+	var kept []*boundstest.Client
 	for i := range 20 {
 		c := b.dial(t, "127.0.0.1")
 		if status := b.askWhole(t, c); status != 200 {
@@ -167,43 +135,43 @@ func TestConnectionsAtWorkStay(t *testing.T) {
 	leave := sync.OnceFunc(func() { close(gate) })
 	b := setup(t, 8, func() { <-gate })
 	t.Cleanup(leave)
-	var busy []*client
+	var busy []*boundstest.Client
 	for _, from := range []string{"127.0.0.1", "127.0.0.2"} {
 		for range map[string]int{"127.0.0.1": 6, "127.0.0.2": 2}[from] {
 			c := b.dial(t, from)
 			fmt.Fprint(c, whole)
 			b.until(t, func(open map[*connection]struct{}) bool {
-				known := c.in(open)
+				known := serverEnd(c, open)
 				return known != nil && known.endless.Load()
 			})
 			busy = append(busy, c)
 		}
-		if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 0 {
+		if status := b.dial(t, "127.0.0.1").Ask(t, whole); status != 0 {
 			t.Errorf("one more with %d at work: status %d", len(busy), status)
 		}
 	}
-	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 0 {
+	if status := b.dial(t, "127.0.0.3").Ask(t, whole); status != 0 {
 		t.Errorf("one more than there may be in all: status %d", status)
 	}
 	leave()
 	for _, c := range busy {
-		if status := c.ask(t, ""); status != 200 {
+		if status := c.Ask(t, ""); status != 200 {
 			t.Errorf("a connection at work: status %d", status)
 		}
 	}
 	for _, c := range busy {
 		b.askWhole(t, c)
 	}
-	if status := b.dial(t, "127.0.0.3").ask(t, whole); status != 200 {
+	if status := b.dial(t, "127.0.0.3").Ask(t, whole); status != 200 {
 		t.Errorf("after they have been answered: status %d", status)
 	}
 }
 
 // silent connects, begins to send a body, and stops.
-func (b *testBundle) silent(t *testing.T, from string) *client {
+func (b *testBundle) silent(t *testing.T, from string) *boundstest.Client {
 	t.Helper()
 	c := b.dial(t, from)
-	if status := c.ask(t, begun); status != http.StatusContinue {
+	if status := c.Ask(t, begun); status != http.StatusContinue {
 		t.Fatalf("a request that begins, from %s: status %d", from, status)
 	}
 	fmt.Fprint(c, "{")
@@ -218,7 +186,7 @@ func TestSilentBodiesGiveWay(t *testing.T) {
 		b.silent(t, fmt.Sprintf("127.0.0.%d", 2+i%4))
 	}
 	for i := range 3 {
-		if status := b.dial(t, "127.0.0.9").ask(t, whole); status != 200 {
+		if status := b.dial(t, "127.0.0.9").Ask(t, whole); status != 200 {
 			t.Errorf("another address, request %d: status %d", i, status)
 		}
 	}
@@ -228,10 +196,10 @@ func TestSilentBodiesGiveWay(t *testing.T) {
 	for range 10 {
 		b.silent(t, "127.0.0.1")
 	}
-	if status := b.dial(t, "127.0.0.1").ask(t, whole); status != 200 {
+	if status := b.dial(t, "127.0.0.1").Ask(t, whole); status != 200 {
 		t.Errorf("their own address: status %d", status)
 	}
-	if status := other.ask(t, fmt.Sprintf("%99s", "}")); status != 200 {
+	if status := other.Ask(t, fmt.Sprintf("%99s", "}")); status != 200 {
 		t.Errorf("one of another address: status %d", status)
 	}
 }
@@ -241,32 +209,32 @@ func TestSlowBodiesOutlastSilentOnes(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 4, atOnce)
 	slow := b.silent(t, "127.0.0.1")
-	var silent []*client
+	var silent []*boundstest.Client
 	for range 3 {
 		silent = append(silent, b.silent(t, "127.0.0.2"))
 	}
 	for i := range silent {
 		var before int64
 		b.until(t, func(open map[*connection]struct{}) bool {
-			if known := slow.in(open); known != nil {
+			if known := serverEnd(slow, open); known != nil {
 				before = known.waiting.Load()
 			}
 			return before != 0
 		})
 		fmt.Fprint(slow, " ")
 		b.until(t, func(open map[*connection]struct{}) bool {
-			known := slow.in(open)
+			known := serverEnd(slow, open)
 			return known == nil || known.waiting.Load() > before
 		})
 		if status := b.askWhole(t, b.dial(t, "127.0.0.3")); status != 200 {
 			t.Errorf("newcomer %d: status %d", i, status)
 		}
 	}
-	if status := slow.ask(t, fmt.Sprintf("%96s", "}")); status != 200 {
+	if status := slow.Ask(t, fmt.Sprintf("%96s", "}")); status != 200 {
 		t.Errorf("the slow one: status %d", status)
 	}
 	for i, c := range silent {
-		if status := c.ask(t, fmt.Sprintf("%99s", "}")); status != 0 {
+		if status := c.Ask(t, fmt.Sprintf("%99s", "}")); status != 0 {
 			t.Errorf("silent one %d: status %d", i, status)
 		}
 	}
@@ -278,7 +246,7 @@ func TestEndedConnectionsMakeRoom(t *testing.T) {
 	b := setup(t, 1, atOnce)
 	for range 3 {
 		c := b.dial(t, "127.0.0.1")
-		if status := c.ask(t, begun); status != http.StatusContinue {
+		if status := c.Ask(t, begun); status != http.StatusContinue {
 			t.Fatalf("status %d", status)
 		}
 		c.Close()

@@ -91,11 +91,9 @@ func TestTimeTicksAreRoundInTheirZone(t *testing.T) {
 	}
 }
 
-// elements counts what a chart draws, by name and class, and fails for what is not well formed or would
-// break a strict policy.
-func elements(t *testing.T, html string) map[string]int {
+// elements are those of a chart in their order; it fails for one that is not well formed.
+func elements(t *testing.T, html string) (out []xml.StartElement) {
 	t.Helper()
-	out := map[string]int{}
 	d := xml.NewDecoder(strings.NewReader(html))
 	for {
 		token, err := d.Token()
@@ -105,10 +103,17 @@ func elements(t *testing.T, html string) map[string]int {
 		if err != nil {
 			t.Fatalf("not well formed: %v\n%s", err, html)
 		}
-		e, ok := token.(xml.StartElement)
-		if !ok {
-			continue
+		if e, ok := token.(xml.StartElement); ok {
+			out = append(out, e)
 		}
+	}
+}
+
+// drawn counts what a chart draws, by name and class, and fails for what would break a strict policy.
+func drawn(t *testing.T, html string) map[string]int {
+	t.Helper()
+	out := map[string]int{}
+	for _, e := range elements(t, html) {
 		key := e.Name.Local
 		for _, a := range e.Attr {
 			switch a.Name.Local {
@@ -123,6 +128,7 @@ func elements(t *testing.T, html string) map[string]int {
 		}
 		out[key]++
 	}
+	return out
 }
 
 func TestLineDrawsWhatItIsGiven(t *testing.T) {
@@ -135,7 +141,7 @@ func TestLineDrawsWhatItIsGiven(t *testing.T) {
 		Marks:  []Mark{{150, "swap", "v2"}, {900, "swap", "out of sight"}},
 		Labels: Labels{X: "time", Figures: "figures"},
 	}.HTML())
-	got := elements(t, html)
+	got := drawn(t, html)
 	for key, want := range map[string]int{
 		"line.limit": 1, "g.mark.swap": 1, "polyline.line.series-1": 1, "circle.dot.series-1": 2, "circle.dot.series-2": 1,
 		"rect.tip": 2, "tr": 3,
@@ -157,12 +163,12 @@ func TestLineOfOddNumbers(t *testing.T) {
 		"one point": {{5, 0.5}}, "flat": {{1, 0}, {2, 0}}, "not a number": {{1, 1}, {2, 3}, {3, 2}}, "huge": {{1, 1e300}, {2, -1e300}},
 	} {
 		html := string(Line{Title: name, Series: []Series{{Name: "s", Points: points}}}.HTML())
-		if n := elements(t, html)["svg.plot"]; n != 1 {
+		if n := drawn(t, html)["svg.plot"]; n != 1 {
 			t.Errorf("%s: %d plots", name, n)
 		}
 	}
 	html := string(Line{Title: "none", Labels: Labels{Empty: "Nothing yet."}}.HTML())
-	if got := elements(t, html); got["svg.plot"] != 0 || !strings.Contains(html, "Nothing yet.") {
+	if got := drawn(t, html); got["svg.plot"] != 0 || !strings.Contains(html, "Nothing yet.") {
 		t.Errorf("a chart without points: %s", html)
 	}
 }
@@ -174,7 +180,7 @@ func TestLineIsBounded(t *testing.T) {
 	for i := range 5000 {
 		points = append(points, Point{float64(i), math.Sin(float64(i))})
 	}
-	got := elements(t, string(Line{Title: "long", Series: []Series{{Name: "s", Points: points}}}.HTML()))
+	got := drawn(t, string(Line{Title: "long", Series: []Series{{Name: "s", Points: points}}}.HTML()))
 	if got["rect.tip"] > mostTips || got["circle.dot.series-1"] > 0 {
 		t.Errorf("%d tips, %d dots", got["rect.tip"], got["circle.dot.series-1"])
 	}
@@ -183,7 +189,7 @@ func TestLineIsBounded(t *testing.T) {
 func TestBarsToBothSides(t *testing.T) {
 	t.Parallel()
 	html := string(Bars{Title: "b", Bars: []Bar{{"a", 2, "+2"}, {"b", -1, "-1"}}}.HTML())
-	elements(t, html)
+	drawn(t, html)
 	for _, want := range []string{`class="bar up" x="50.00%" width="50.00%"`, `class="bar down" x="25.00%" width="25.00%"`} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %s in %s", want, html)
@@ -197,7 +203,7 @@ func TestBarsToBothSides(t *testing.T) {
 func TestStripSaysEachCell(t *testing.T) {
 	t.Parallel()
 	html := string(Strip{Title: "checks", Summary: "2 checks", Cells: []Cell{{"good", "", "fine"}, {"bad", "!", "drift & more"}}}.HTML())
-	got := elements(t, html)
+	got := drawn(t, html)
 	if got["g.cell.good"] != 1 || got["g.cell.bad"] != 1 || !strings.Contains(html, "drift &amp; more") {
 		t.Error(html)
 	}

@@ -1,9 +1,6 @@
 package chart
 
 import (
-	"encoding/xml"
-	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,19 +9,7 @@ import (
 // attributes are those of the elements of a chart that have the class, in their order.
 func attributes(t *testing.T, html, class string) (out []map[string]string) {
 	t.Helper()
-	d := xml.NewDecoder(strings.NewReader(html))
-	for {
-		token, err := d.Token()
-		if errors.Is(err, io.EOF) {
-			return out
-		}
-		if err != nil {
-			t.Fatalf("not well formed: %v\n%s", err, html)
-		}
-		e, ok := token.(xml.StartElement)
-		if !ok {
-			continue
-		}
+	for _, e := range elements(t, html) {
 		of := map[string]string{}
 		for _, a := range e.Attr {
 			of[a.Name.Local] = a.Value
@@ -33,6 +18,7 @@ func attributes(t *testing.T, html, class string) (out []map[string]string) {
 			out = append(out, of)
 		}
 	}
+	return out
 }
 
 // On a screen y grows downwards: what is more lies higher, and so has less of it.

@@ -1,19 +1,16 @@
 package webui
 
 import (
-	"bufio"
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"testing"
-	"time"
+
+	"iacontinu/internal/bounds/boundstest"
 )
 
 // run serves on the server's own port until the test ends.
-func (v *visitor) run() (address string) {
+func (v *visitor) run() (address net.Addr) {
 	v.t.Helper()
 	ctx, stop := context.WithCancel(v.t.Context())
 	ended := make(chan error, 1)
@@ -24,51 +21,25 @@ func (v *visitor) run() (address string) {
 			v.t.Error(err)
 		}
 	})
-	return v.server.listener.Addr().String()
-}
-
-// healthy asks on a connection that is kept, and reports whether it is still there.
-func healthy(t *testing.T, conn net.Conn, answers *bufio.Reader) bool {
-	t.Helper()
-	_, _ = fmt.Fprint(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") // the answer tells
-	res, err := http.ReadResponse(answers, nil)
-	if timeout := net.Error(nil); errors.As(err, &timeout) && timeout.Timeout() {
-		t.Fatal(err)
-	}
-	if err != nil {
-		return false
-	}
-	defer res.Body.Close()
-	_, err = io.Copy(io.Discard, res.Body)
-	return err == nil && res.StatusCode == http.StatusOK
+	return v.server.listener.Addr()
 }
 
 // Connections that are kept for nothing take no more than their share, and lock nobody out.
 func TestIdleConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	address := setup(t, newFakeAPI(t), "", func(o *Options) { o.MaxConnections = 4 }).run()
-	type kept struct {
-		net.Conn
-		answers *bufio.Reader
-	}
-	var all []kept
+	const whole = "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+	var all []*boundstest.Client
 	for i := range 12 {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", address)
-		if err != nil {
-			t.Fatal(err)
+		c := boundstest.Dial(t, address, "127.0.0.1")
+		if status := c.Ask(t, whole); status != http.StatusOK {
+			t.Fatalf("connection %d: status %d", i, status)
 		}
-		t.Cleanup(func() { conn.Close() })
-		if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, kept{conn, bufio.NewReader(conn)})
-		if !healthy(t, all[i], all[i].answers) {
-			t.Fatalf("connection %d is not answered", i)
-		}
+		all = append(all, c)
 	}
 	open := 0
 	for _, c := range all {
-		if healthy(t, c, c.answers) {
+		if c.Ask(t, whole) == http.StatusOK {
 			open++
 		}
 	}
