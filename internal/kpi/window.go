@@ -2,6 +2,7 @@ package kpi
 
 import (
 	"context"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -26,8 +27,22 @@ type Recent struct {
 	Confidence float64 // mean of predictions
 	CPU        float64 // busy share of the host
 	Memory     float64 // used share of the host
-	Answered   float64 // requests
-	Predicted  float64 // predictions
+	Failed     float64 // answers of status 5xx
+
+	latencies map[float64]float64 // predictions answered within so many seconds
+}
+
+// Slower is how many predictions were not answered within so many seconds, as near as the buckets tell: those of
+// the bucket that it lies in count as slower.
+func (r Recent) Slower(seconds float64) float64 {
+	var within, all float64
+	for bound, n := range r.latencies {
+		all = max(all, n)
+		if bound <= seconds {
+			within = max(within, n)
+		}
+	}
+	return all - within
 }
 
 // Window remembers what a registry told over the last minutes.
@@ -87,16 +102,20 @@ func (w *Window) Recent() Recent {
 	before := w.past[0]
 	w.mu.Unlock()
 	took := now.at.Sub(before.at)
+	latencies := map[float64]float64{}
+	for bound, n := range now.latency {
+		latencies[bound] = n - before.latency[bound]
+	}
 	return Recent{
 		Window:     took,
 		Requests:   (now.requests - before.requests) / took.Minutes(),
 		Errors:     (now.failed - before.failed) / (now.requests - before.requests),
-		Answered:   now.requests - before.requests,
-		Predicted:  now.predictions - before.predictions,
+		Failed:     now.failed - before.failed,
 		Confidence: (now.confidence - before.confidence) / (now.predictions - before.predictions),
-		Latency:    quantile(0.95, before.latency, now.latency),
+		Latency:    quantile(0.95, latencies),
 		CPU:        now.cpu / 100,
 		Memory:     now.usedMemory / now.allOfIt,
+		latencies:  latencies,
 	}
 }
 
@@ -153,32 +172,27 @@ func label(m *dto.Metric, name string) string {
 	return ""
 }
 
-// quantile is the value below which a share of what came between two moments lies, interpolated within its
-// bucket as Prometheus does. Beyond the last bucket it is that one's bound; NaN if nothing came.
-func quantile(share float64, before, now map[float64]float64) float64 {
-	bounds := make([]float64, 0, len(now))
-	for b := range now {
-		bounds = append(bounds, b)
-	}
-	slices.Sort(bounds)
+// quantile is the value below which a share of what was counted lies, interpolated within its bucket as
+// Prometheus does. Beyond the last bucket it is that one's bound; NaN if nothing was counted.
+func quantile(share float64, upTo map[float64]float64) float64 {
+	bounds := slices.Sorted(maps.Keys(upTo))
 	if len(bounds) == 0 {
 		return math.NaN()
 	}
 	last := bounds[len(bounds)-1]
-	rank := share * (now[last] - before[last])
+	rank := share * upTo[last]
 	if rank <= 0 {
 		return math.NaN()
 	}
 	low, below := 0.0, 0.0
 	for _, b := range bounds {
-		upTo := now[b] - before[b]
-		if upTo >= rank {
+		if upTo[b] >= rank {
 			if math.IsInf(b, 1) {
 				return low
 			}
-			return low + (b-low)*(rank-below)/(upTo-below)
+			return low + (b-low)*(rank-below)/(upTo[b]-below)
 		}
-		low, below = b, upTo
+		low, below = b, upTo[b]
 	}
 	return low
 }

@@ -43,7 +43,9 @@ func TestRecent(t *testing.T) {
 	r := w.Recent()
 	for name, pair := range map[string][2]float64{
 		"minutes": {r.Window.Minutes(), 2}, "requests": {r.Requests, 50}, "errors": {r.Errors, 0.01}, "confidence": {r.Confidence, 0.8},
-		"latency": {r.Latency, 0.055}, "cpu": {r.CPU, 0.4}, "memory": {r.Memory, 0.75}, // the middle of 0.01 to 0.1
+		"failed":  {r.Failed, 1},
+		"latency": {r.Latency, 0.055}, "slower than 10 ms": {r.Slower(0.01), 10}, "slower than 100 ms": {r.Slower(0.1), 0}, "slower than 50 ms, or near it": {r.Slower(0.05), 10},
+		"cpu": {r.CPU, 0.4}, "memory": {r.Memory, 0.75}, // the middle of 0.01 to 0.1
 	} {
 		if math.Abs(pair[0]-pair[1]) > 1e-9 {
 			t.Errorf("%s is %v, want %v", name, pair[0], pair[1])

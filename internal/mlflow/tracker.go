@@ -29,6 +29,8 @@ type TrackerOptions struct {
 	Artifact func(ctx context.Context, version string) (*logreg.Artifact, error)
 	// Datasets is the catalogue. Required.
 	Datasets Datasets
+	// PublicURL is where people open the server, without a slash at its end. Empty: where it is told.
+	PublicURL string
 	// Installation tells ours from others that speak to the same server. Required.
 	Installation string
 	// Experiment and Model are names on the server; empty for the defaults.
@@ -80,6 +82,7 @@ func NewTracker(o TrackerOptions) (*Tracker, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
+	o.PublicURL = cmp.Or(o.PublicURL, o.Client.base.String())
 	return &Tracker{options: o, client: o.Client, render: render}, nil
 }
 
@@ -124,7 +127,7 @@ func (t *Tracker) Track(ctx context.Context, run ml.TrackedRun, saved json.RawMe
 	if len(d.leftOut) > 0 {
 		t.options.Logger.WarnContext(ctx, "mlflow could not be told of all", "run", runName(run), "left_out", d.leftOut)
 	}
-	return Told{ID: d.notes.RunID, URL: fmt.Sprintf("%s/#/experiments/%s/runs/%s?workflowType=machine_learning", t.client.base, d.experiment, d.notes.RunID)}, nil
+	return Told{ID: d.notes.RunID, URL: fmt.Sprintf("%s/#/experiments/%s/runs/%s?workflowType=machine_learning", t.options.PublicURL, d.experiment, d.notes.RunID)}, nil
 }
 
 // unavailable reports whether something is not there any more, which no later try changes.

@@ -279,6 +279,7 @@ type WorkerConfig struct {
 	WorkerSettings
 	TrackingURI string `env:"MLFLOW_TRACKING_URI" envDefault:"http://localhost:5000" help:"MLflow server that is told of each retraining; off: none. In up it is off unless set"`
 	MLflowSettings
+	MLflowPublic string `env:"MLFLOW_PUBLIC_URL" help:"where people open MLflow; empty: MLFLOW_TRACKING_URI"`
 	PrefectSettings
 	Port  Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`
 	Admin AdminHost
@@ -287,7 +288,8 @@ type WorkerConfig struct {
 
 // Validate implements the check of boot.Load.
 func (c WorkerConfig) Validate() error {
-	return errors.Join(c.Process.Validate(), c.WorkerSettings.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate())
+	return errors.Join(c.Process.Validate(), c.WorkerSettings.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate(),
+		judgeLink("MLFLOW_PUBLIC_URL", c.MLflowPublic))
 }
 
 // FlowConfig is the configuration of cmd/flow.

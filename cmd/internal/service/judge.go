@@ -36,6 +36,14 @@ func judgeBase(setting, value, example string) error {
 	return nil
 }
 
+// judgeLink says what is wrong with the address of a server that people are led to; none is right.
+func judgeLink(setting, value string) error {
+	if value == "" {
+		return nil
+	}
+	return judgeBase(setting, value, " such as http://localhost:3000")
+}
+
 // judgeCertificates says what is wrong with a file of certificates; none is right.
 func judgeCertificates(setting, file string) error {
 	if file == "" {

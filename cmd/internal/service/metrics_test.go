@@ -139,7 +139,7 @@ func wire(tb testing.TB, process string, reg registry) *Platform {
 	}
 	if all || process == "worker" {
 		c := WorkerSettings{TrainingWindow: 1000, KeepVersions: 5, KeepDatasets: 5, DiscordURL: "http://127.0.0.1:1/hook"}
-		if _, err := NewWorker(tb.Context(), p, c, Tracking{"http://127.0.0.1:1", MLflowSettings{Experiment: "x", Sync: syncPush}}, server); err != nil {
+		if _, err := NewWorker(tb.Context(), p, c, Tracking{"http://127.0.0.1:1", "", MLflowSettings{Experiment: "x", Sync: syncPush}}, server); err != nil {
 			tb.Fatal(err)
 		}
 	}

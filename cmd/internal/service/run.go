@@ -60,7 +60,7 @@ func RunWorker(ctx context.Context, c WorkerConfig, log *slog.Logger) error {
 		if err != nil {
 			return err
 		}
-		worker, err := NewWorker(ctx, p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
+		worker, err := NewWorker(ctx, p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowPublic, c.MLflowSettings}, server)
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui
 		if err != nil {
 			return err
 		}
-		worker, err := NewWorker(ctx, p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowSettings}, server)
+		worker, err := NewWorker(ctx, p, c.WorkerSettings, Tracking{c.TrackingURI, c.MLflowPublic, c.MLflowSettings}, server)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}

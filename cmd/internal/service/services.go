@@ -47,9 +47,7 @@ func (w WatchedSettings) Validate() error {
 		{"ALERTMANAGER_PUBLIC_URL", w.AlertmanagerPublic},
 		{"KUMA_PUBLIC_URL", w.KumaPublic},
 	} {
-		if s.value != "" {
-			errs = append(errs, judgeBase(s.name, s.value, " such as http://localhost:3000"))
-		}
+		errs = append(errs, judgeLink(s.name, s.value))
 	}
 	return errors.Join(errs...)
 }

@@ -115,16 +115,41 @@ type servesVersion struct{ v ml.Version }
 
 func (s servesVersion) Current() (ml.Version, bool) { return s.v, true }
 
-// A miss among few says nothing; what is met, is.
-func TestFewAreNotHeldAgainstATarget(t *testing.T) {
+// One that failed, or was slow, of a few is no trend; a handful is, however few were asked.
+func TestAHandfulMissesATarget(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		value, n float64
-		told     bool
-	}{{5, 20, false}, {5, 1000, true}, {0, 20, true}} {
-		k := atMost("errors", tt.value, 0.1, "%")
-		if few(&k, tt.n, fewRequests); (k.Met != nil) != tt.told || k.Value == nil {
-			t.Errorf("%v %% of %v: %+v", tt.value, tt.n, k)
+		name, id    string
+		failed, bad int // answers that failed, and predictions that took a second
+		told        bool
+	}{
+		{"a failure", "errors", 4, 0, false},
+		{"all fail", "errors", 5, 0, true},
+		{"a slow prediction", "latency", 0, 4, false},
+		{"all slow", "latency", 0, 5, true},
+	} {
+		p := openPlatform(t, t.TempDir())
+		reg := prometheus.NewRegistry()
+		requests := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "api_requests_total"}, []string{"endpoint", "status_code"})
+		latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "api_request_duration_seconds", Buckets: []float64{0.1, 2}}, []string{"endpoint"})
+		reg.MustRegister(requests, latency)
+		requests.WithLabelValues("/predict", "500").Add(1000) // of before
+		for range 1000 {
+			latency.WithLabelValues("/predict").Observe(1)
+		}
+		window := kpi.NewWindow(reg, nil)
+		requests.WithLabelValues("/predict", "500").Add(float64(tt.failed))
+		requests.WithLabelValues("/metrics", "500").Add(100) // scrapes are nobody's
+		for range tt.bad {
+			latency.WithLabelValues("/predict").Observe(1)
+		}
+		got, err := p.kpis(servesVersion{}, window)(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(got.KPIs, func(k api.KPI) bool { return k.ID == tt.id })
+		if k := got.KPIs[i]; k.Value == nil || (k.Met != nil) != tt.told || tt.told && *k.Met {
+			t.Errorf("%s: %+v", tt.name, k)
 		}
 	}
 }

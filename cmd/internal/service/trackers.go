@@ -20,9 +20,9 @@ import (
 	"iacontinu/internal/retrain"
 )
 
-// Tracking says which MLflow server is told, and how it is spoken to.
+// Tracking says which MLflow server is told, where people open it, and how it is spoken to.
 type Tracking struct {
-	URI string
+	URI, Public string
 	MLflowSettings
 }
 
@@ -78,7 +78,7 @@ func (p *Platform) mlflowTracker(ctx context.Context, t Tracking) (*mlflow.Track
 	}
 	return mlflow.NewTracker(mlflow.TrackerOptions{
 		Client: client, Artifact: p.artifactToTell, Datasets: p.Store, Installation: installation,
-		Experiment: t.Experiment, Model: t.Model, Revision: boot.Revision(), Logger: p.Log,
+		PublicURL: public(t.Public, t.URI), Experiment: t.Experiment, Model: t.Model, Revision: boot.Revision(), Logger: p.Log,
 	})
 }
 

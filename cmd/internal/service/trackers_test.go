@@ -36,7 +36,7 @@ func tracked(t *testing.T, versions int, handler http.Handler) (*trackers, *Plat
 	p := openPlatform(t, dir)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
-	tr, err := newTrackers(t.Context(), p, Tracking{server.URL, MLflowSettings{Sync: syncPush}}, nil)
+	tr, err := newTrackers(t.Context(), p, Tracking{server.URL, "https://people.example/mlflow/", MLflowSettings{Sync: syncPush}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestALinkAsksNothingOfMLflow(t *testing.T) {
 	if err != nil || len(links) != 1 {
 		t.Fatalf("prefect is owed %q, %v; want the link", links, err)
 	}
-	if want := "/runs/" + server.Runs()[0].ID + "?workflowType=machine_learning"; !strings.Contains(links[0], want) || !strings.Contains(links[0], "/#/experiments/1/") {
+	if want := "/runs/" + server.Runs()[0].ID + "?workflowType=machine_learning"; !strings.Contains(links[0], want) || !strings.Contains(links[0], "https://people.example/mlflow/#/experiments/1/") {
 		t.Errorf("prefect is owed %s, want %s", links[0], want)
 	}
 }
