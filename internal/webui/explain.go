@@ -70,17 +70,25 @@ func (d *predictData) boundary(v *visit) template.HTML {
 		Labels: chart.Labels{X: features[0].Name, Figures: v.must("chart.figures"), Empty: v.must("predict.no_recent")},
 	}
 	low, high := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(-1), math.Inf(-1)}
+	least, most := low, high // how far the picture goes
 	reach := func(axis int, x float64) { low[axis], high[axis] = min(low[axis], x), max(high[axis], x) }
 	for axis, f := range features {
+		least[axis], most[axis] = -math.MaxFloat64, math.MaxFloat64
 		if f.Min != nil && f.Max != nil {
 			reach(axis, *f.Min)
 			reach(axis, *f.Max)
+			width := cmp.Or(*f.Max-*f.Min, 1)
+			least[axis], most[axis] = *f.Min-width, *f.Max+width
 		}
 	}
 	l.Series = []chart.Series{{Name: d.Model.Target + " = " + d.Class(0), Dots: true}, {Name: d.Model.Target + " = " + d.Class(1), Dots: true}}
 	for _, p := range d.latest {
 		row := d.Row(p)
 		if len(row) != 2 || p.Prediction < 0 || p.Prediction > 1 {
+			continue
+		}
+		if row[0] < least[0] || row[0] > most[0] || row[1] < least[1] || row[1] > most[1] {
+			d.Outside++ // one slip of a pen would press all others together
 			continue
 		}
 		reach(0, row[0])

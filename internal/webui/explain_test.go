@@ -14,8 +14,16 @@ import (
 
 func TestPredictTellsWhy(t *testing.T) {
 	t.Parallel()
-	v := setup(t, newFakeAPI(t).withModel(), "ann")
-	v.get("/predict").wants(t, http.StatusOK, "learned from 1 to 3", `id="boundary"`, "1 predictions on one side and 1 on the other", `class="dot series-2 "`, "2.5 / 1,234.75", `data-name="dose">1,234.75</td>`)
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	// A value far from those that were learned from would press the others together.
+	v.get("/predict").wants(t, http.StatusOK, "learned from 1 to 3", `id="boundary"`, "1 predictions on one side and 0 on the other", "1 prediction lies far beyond", `data-name="dose">1,234.75</td>`)
+	f.set(func() { f.recent[1].Features[1] = 4.75 })
+	if page := v.get("/predict"); strings.Contains(page.body, "far beyond") {
+		t.Error("a value near those that were learned from is left out")
+	} else {
+		page.wants(t, http.StatusOK, "1 predictions on one side and 1 on the other", `class="dot series-2 "`, "2.5 / 4.75")
+	}
 	page := v.post("/predict", url.Values{"f.age": {"1,5"}, "f.dose": {"5"}})
 	page.wants(t, http.StatusOK, `id="reasons"`, "+1.5", "+5", `<span class="value">-4</span>`, "dose is 5", "learned from 1 to 3")
 	if strings.Contains(page.body, "age is 1.5") {
@@ -47,11 +55,11 @@ func TestPredictLeavesOutOtherModels(t *testing.T) {
 	f.models = append(f.models,
 		api.Version{Version: "alike", Features: []string{"age", "dose"}, Classes: binary}, api.Version{Version: "turned", Features: []string{"dose", "age"}, Classes: binary},
 		api.Version{Version: "other-classes", Features: []string{"age", "dose"}, Classes: []string{"ham", "spam"}})
-	f.recent = []api.LoggedPrediction{said("turned", 71), said("v2", 72), said("alike", 73), said("gone", 74), said("other-classes", 75)}
+	f.recent = []api.LoggedPrediction{said("turned", 4.1), said("v2", 4.2), said("alike", 4.3), said("gone", 4.4), said("other-classes", 4.5)}
 	v := setup(t, f, "ann")
 	page := v.get("/predict")
-	page.wants(t, http.StatusOK, `data-name="age">72<`, `data-name="age">73<`, "0 predictions on one side and 2 on the other", "3 of your latest predictions are of other models")
-	for _, wrong := range []string{"turned", "gone", "other-classes", ">71<", ">74<", ">75<"} {
+	page.wants(t, http.StatusOK, `data-name="age">4.2<`, `data-name="age">4.3<`, "0 predictions on one side and 2 on the other", "3 of your latest predictions are of other models")
+	for _, wrong := range []string{"turned", "gone", "other-classes", ">4.1<", ">4.4<", ">4.5<"} {
 		if strings.Contains(page.body, wrong) {
 			t.Errorf("the page shows %s of another model", wrong)
 		}

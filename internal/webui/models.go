@@ -232,6 +232,8 @@ func stepsOf(job api.Job) []step {
 	for i, name := range steps {
 		state := "waiting"
 		switch {
+		case name == "activate" && job.Result != nil && job.Result.Verdict == "rejected":
+			state = "left_out"
 		case job.State == "succeeded" || i < at:
 			state = "done"
 		case i == at && (job.State == "failed" || job.State == "cancelled"):

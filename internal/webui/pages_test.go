@@ -253,7 +253,8 @@ func TestModelsForms(t *testing.T) {
 	f.set(func() {
 		f.job = api.Job{ID: 7, State: "succeeded", Result: &api.RetrainResponse{RetrainResult: api.RetrainResult{Verdict: "rejected", HoldoutSamples: 1200, CandidateAccuracy: 0.9}}}
 	})
-	v.get("/models?job=7").wants(t, http.StatusOK, "The new version is not better", "90.0% right answers on 1,200 rows")
+	v.get("/models?job=7").wants(t, http.StatusOK, "The new version is not better", "90.0% right answers on 1,200 rows",
+		`<li class="done"><span>Saving`, `<li class="left_out"><span>Activation</span><span>: left out`)
 	v.post("/models/conditional", url.Values{"threshold": {"50"}}).wants(t, http.StatusOK, "no training was needed")
 	if page := v.post("/models/conditional", url.Values{"threshold": {"99,5"}}); page.path != "/models?job=8" {
 		t.Errorf("a threshold that is not reached leads to %s", page.path)

@@ -35,6 +35,7 @@ type predictData struct {
 	Detail   api.ModelDetail
 	Known    map[string]api.ModelFeature
 	Boundary template.HTML
+	Outside  int // predictions that it has no room for
 	latest   []api.LoggedPrediction
 
 	Batch      string // as pasted
