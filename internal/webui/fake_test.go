@@ -29,7 +29,8 @@ type fakeAPI struct {
 	roles  map[string]string // by token
 	name   string            // of who asks
 	down   bool
-	away   string // a path without an answer
+	broken *api.Problem // what it answers everything with, if it is set
+	away   string       // a path without an answer
 	health api.Health
 	model  api.ModelInfo
 	checks []api.DriftDetection
@@ -173,6 +174,14 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.traces[parent[max(0, len(parent)-2):]]++
 	if f.down || r.URL.Path == f.away {
 		panic(http.ErrAbortHandler)
+	}
+	switch b := f.broken; {
+	case b != nil && b.Code == "":
+		http.Error(w, b.Detail, b.Status)
+		return
+	case b != nil:
+		f.problem(w, *b)
+		return
 	}
 	role := f.roles[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	open := map[string]bool{api.PathHealth: true, api.PathModelInfo: true, api.PathLogin: true}
@@ -365,7 +374,7 @@ func (f *fakeAPI) answer(w http.ResponseWriter, status int, body any) {
 }
 
 func (f *fakeAPI) problem(w http.ResponseWriter, p api.Problem) {
-	p.RequestID = "req-42"
+	p.RequestID, p.Code = "req-42", cmp.Or(p.Code, "some")
 	w.Header().Set("Content-Type", api.ProblemType)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)

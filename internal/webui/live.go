@@ -100,7 +100,7 @@ func (st *stream) round(ctx context.Context) bool {
 			st.send("login", "") // the page asks for a login by itself
 			return false
 		}
-		s.fail(st.request, v, err)
+		s.failLook(st.request, v, err)
 		names = names[:1]
 	}
 	var events bytes.Buffer

@@ -165,6 +165,45 @@ func TestPagesDoNotAskTogether(t *testing.T) {
 	})
 }
 
+// quietPage is an open page that says how long it was given to take each thing it was sent.
+type quietPage struct {
+	*httptest.ResponseRecorder
+	given []time.Duration
+}
+
+func (q *quietPage) SetWriteDeadline(at time.Time) error {
+	q.given = append(q.given, time.Until(at))
+	return nil
+}
+
+// Where nothing changes something is sent now and then, by which proxies keep the stream; and who takes nothing of it
+// is not waited for.
+func TestLiveInALongSilence(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann", func(o *Options) { o.Pace = 2 * time.Second })
+	synctest.Test(t, func(t *testing.T) {
+		v.server.calls = &http.Client{Transport: inProcess{f}}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/live/data", nil)
+		r.AddCookie(&http.Cookie{Name: sessionCookie, Value: "tok-ann"})
+		page := &quietPage{ResponseRecorder: httptest.NewRecorder()}
+		v.server.ServeHTTP(page, r)
+		if n := strings.Count(page.Body.String(), "\n: \n"); n < 2 || n > 3 {
+			t.Errorf("%d comments in a minute in which nothing changed, want one every 20 s:\n%s", n, page.Body)
+		}
+		for _, given := range page.given {
+			if given <= 0 || given > 2*readPatience {
+				t.Errorf("the page has %v to take what it is sent", given)
+			}
+		}
+		if len(page.given) < 3 {
+			t.Errorf("%d deadlines", len(page.given))
+		}
+	})
+}
+
 func TestLiveNeedsASession(t *testing.T) {
 	t.Parallel()
 	if page := setup(t, newFakeAPI(t), "").get("/live/overview"); page.status != http.StatusNoContent {

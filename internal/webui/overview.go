@@ -99,7 +99,10 @@ func (v *visit) judge(o api.Overview) []verdict {
 				code = "unmeasured"
 			}
 		}
-		told := verdict{Code: code, Tone: tones[f.Level]}
+		told := verdict{Code: code, Tone: cmp.Or(tones[f.Level], "warn")}
+		if v.or("verdict."+code, "") == "" { // of an API newer than the pages
+			told.Code, told.What = "unknown", code
+		}
 		if job, ok := f.Values["job"].(float64); ok {
 			told.Link = fmt.Sprintf("/models?job=%.0f", job)
 		}

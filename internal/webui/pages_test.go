@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"iacontinu/internal/api"
 )
 
@@ -90,6 +92,7 @@ func TestJudge(t *testing.T) {
 		"drift_cooldown warn":  {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "cooldown"}}}},
 		"drift_kept warn":      {Facts: []api.Fact{{Code: "drift", Level: api.LevelWatch, Values: map[string]any{"action": "retrain_rejected"}}}},
 		"no_model bad":         {Facts: []api.Fact{{Code: "no_model", Level: api.LevelAct}, {Code: "jobs_wait", Level: api.LevelWatch}}},
+		"unknown warn":         {Facts: []api.Fact{{Code: "from_the_future", Level: "so"}}},
 		"unchecked warn":       {},
 	} {
 		if got := v.judge(o); got[0].Code+" "+got[0].Tone != want || len(got) != max(len(o.Facts), 1) {
@@ -120,11 +123,35 @@ func TestEventsTellOnce(t *testing.T) {
 	drifts := []api.Event{at(1, "drift", "v2", ""), at(2, "drift", "v2", ""), at(5, "drift", "v1", "")}
 	var got []string
 	for _, e := range eventsOf(happened, drifts) {
-		got = append(got, fmt.Sprintf("%s %s %d", e.Code, e.Version, e.Times))
+		got = append(got, fmt.Sprintf("%s %s %d since %s", e.Code, e.Version, e.Times, now.Sub(e.At)))
 	}
-	want := []string{"swap v2 1", "drift v2 2", "activated v2 1", "drift v1 1", "rejected v1 1", "swap v1 1", "rollback v0 1"}
+	want := []string{
+		"swap v2 1 since 0s", "drift v2 2 since 2m0s", "activated v2 1 since 3m0s", "drift v1 1 since 5m0s", "rejected v1 1 since 6m0s", "swap v1 1 since 9m0s", "rollback v0 1 since 10m0s",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// Two versions are held against each other by the rows on which the later one was judged, whichever serves.
+func TestVersionsAreComparedOnTheSameRows(t *testing.T) {
+	t.Parallel()
+	before := 0.8
+	older := &api.ModelDetail{Version: api.Version{Version: "v1"}}
+	newer := &api.ModelDetail{Version: api.Version{Version: "v2"}, Champion: "v1", Training: &api.Training{AccuracyBefore: &before, AccuracyAfter: 0.9}}
+	for name, tt := range map[string]struct {
+		active, other *api.ModelDetail
+		want          *sameRows
+	}{
+		"the newer one serves":    {newer, older, &sameRows{Active: 0.9, Other: 0.8}},
+		"the older one serves":    {older, newer, &sameRows{Active: 0.8, Other: 0.9}},
+		"neither met the other":   {older, older, nil},
+		"there is no second one":  {newer, nil, nil},
+		"it met another champion": {newer, &api.ModelDetail{Version: api.Version{Version: "v0"}}, nil},
+	} {
+		if got := onSameRows(tt.active, tt.other); !cmp.Equal(got, tt.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
+		}
 	}
 }
 

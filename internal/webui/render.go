@@ -60,7 +60,7 @@ func newRenderer() (*renderer, error) {
 			return nil, fmt.Errorf("webui: %w", err)
 		}
 		sum := sha256.Sum256(content)
-		r.files[strings.ReplaceAll(e.Name(), ".", "_")] = "/static/" + e.Name() + "?v=" + hex.EncodeToString(sum[:6])
+		r.files[assetKey(e.Name())] = "/static/" + e.Name() + "?v=" + hex.EncodeToString(sum[:6])
 	}
 	return r, nil
 }
@@ -177,6 +177,9 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, v *visit, status
 	_, _ = w.Write(b.Bytes())
 }
 
+// assetKey is an asset's name as templates write it.
+func assetKey(name string) string { return strings.ReplaceAll(name, ".", "_") }
+
 // static serves an asset.
 func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimPrefix(r.URL.Path, "/static/")
@@ -186,7 +189,8 @@ func (s *Server) static(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
-	if r.URL.Query().Has("v") {
+	// Only what the address says: another release beside this one has the same names.
+	if s.renderer.files[assetKey(name)] == r.URL.RequestURI() {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	_, _ = w.Write(content)

@@ -131,6 +131,10 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s: %d, %v", asset, file.status, file.header)
 		}
 	}
+	other := v.get("/static/app.js?v=0123456789ab") // of another release
+	if got := other.header.Get("Cache-Control"); other.status != http.StatusOK || strings.Contains(got, "immutable") {
+		t.Errorf("another release's script: %d, %s", other.status, got)
+	}
 	if page := v.get("/static/../session.go"); page.status == http.StatusOK && strings.Contains(page.body, "package") {
 		t.Error("a source file is served")
 	}
@@ -158,4 +162,36 @@ func TestWhileTheAPIIsAway(t *testing.T) {
 	v.post("/login", url.Values{"username": {"ann"}, "password": {"secret"}}).wants(t, http.StatusServiceUnavailable, "The service does not answer")
 	f.set(func() { f.down = false })
 	v.get("/models").wants(t, http.StatusOK, "All versions")
+}
+
+// A proxy before the API says with a status that it is away, and an API in trouble says so itself: pages wait for both.
+func TestWhileTheAPIAnswersWithErrors(t *testing.T) {
+	t.Parallel()
+	for name, problem := range map[string]api.Problem{
+		"a proxy": {Status: http.StatusBadGateway, Detail: "<html>bad gateway</html>"},
+		"the API": {Status: http.StatusServiceUnavailable, Code: "unavailable"},
+	} {
+		f := newFakeAPI(t).withModel()
+		v := setup(t, f, "root")
+		next, _ := v.events("/live/monitoring")
+		if event, data := next(); event != "part" || strings.Contains(data, "data-down") {
+			t.Fatalf("%s: %s %s, want a banner that is empty", name, event, data)
+		}
+		f.set(func() { f.broken = &problem })
+		for data := ""; !strings.Contains(data, "data-down"); { // the other parts come first
+			event := ""
+			if event, data = next(); event != "part" {
+				t.Fatalf("%s: %s, want the banner", name, event)
+			}
+		}
+		page := v.get("/models")
+		page.wants(t, http.StatusServiceUnavailable, "The service does not answer", `data-live="/live/models"`, `class="empty"`)
+		if strings.Contains(page.body, "bad gateway") || strings.Contains(page.body, "req-42") != (problem.Code != "") {
+			t.Errorf("%s: the page is\n%s", name, page.body)
+		}
+		f.set(func() { f.broken = nil })
+		if _, data := next(); !strings.Contains(data, `id="banner"`) || strings.Contains(data, "data-down") {
+			t.Errorf("%s: afterwards %s", name, data)
+		}
+	}
 }

@@ -127,13 +127,13 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request, v *visit, p page
 			if s.toLogin(w, r, err) {
 				return
 			}
-			status = s.fail(r, v, err)
+			status = s.failLook(r, v, err)
 		}
 	}
 	if v.Down && r.Method == http.MethodPost {
 		v.Data, v.Again, v.Path = nil, againOf(w, r), p.path
 	}
-	if v.Data == nil && v.Fault == nil && v.Down {
+	if v.Data == nil && v.Down {
 		status = http.StatusServiceUnavailable
 	}
 	s.render(w, r, v, status)
@@ -176,7 +176,7 @@ func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, *visit))
 		case s.toLogin(w, r, err):
 			return
 		default:
-			status := s.fail(r, v, err)
+			status := s.failLook(r, v, err)
 			switch {
 			case !v.Down:
 				s.render(w, r, v, status)
@@ -215,10 +215,19 @@ type fault struct {
 	RequestID   string
 }
 
-// fail puts an error into the visit and gives the status of the answer.
+// failLook is fail for a page that could not be filled: whatever the API lacks for it, the page waits until it
+// has that again.
+func (s *Server) failLook(r *http.Request, v *visit, err error) int {
+	status := s.fail(r, v, err)
+	v.Down = v.Down || status >= http.StatusInternalServerError
+	return status
+}
+
+// fail puts an error into the visit and gives the status of the answer. An error without a code is not the API's: a
+// proxy says so that it is away.
 func (s *Server) fail(r *http.Request, v *visit, err error) int {
 	p := api.AsProblem(err)
-	if p == nil {
+	if p == nil || p.Status >= http.StatusInternalServerError && p.Code == "" {
 		if errors.Is(err, context.Canceled) {
 			return http.StatusServiceUnavailable // nobody reads it
 		}
