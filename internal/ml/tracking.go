@@ -67,7 +67,10 @@ type Aliases struct {
 
 // TrackedRun is what is told of a retraining that ended.
 type TrackedRun struct {
-	JobID   int64       `json:"job_id"`
+	JobID int64 `json:"job_id"`
+	// Created is when the job was enqueued. With its number it tells the retraining from those of a database that
+	// went on from an earlier copy, and counts its jobs as that one did.
+	Created time.Time   `json:"created"`
 	Args    RetrainArgs `json:"args"`
 	Started time.Time   `json:"started"`
 	Ended   time.Time   `json:"ended"`

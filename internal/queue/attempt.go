@@ -83,7 +83,7 @@ func (q *Queue) retrain(ctx context.Context, job *river.Job[ml.RetrainArgs], h H
 func (q *Queue) tellFailed(ctx context.Context, job *river.Job[ml.RetrainArgs], h Handlers, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTimeout)
 	defer cancel()
-	if err := h.RetrainFailed(ctx, job.ID, job.Args, cause); err != nil {
+	if err := h.RetrainFailed(ctx, job.ID, job.CreatedAt, job.Args, cause); err != nil {
 		q.options.Logger.WarnContext(ctx, "not everybody will be told of the failed retraining", "job", job.ID, "error", err)
 	}
 }

@@ -26,7 +26,7 @@ func TestPermanentErrorIsTold(t *testing.T) {
 				Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error {
 					return ml.Errorf(code, "dataset 4 has one class: %w", errors.New("secret cause"))
 				},
-				RetrainFailed: func(_ context.Context, _ int64, _ ml.RetrainArgs, err error) error {
+				RetrainFailed: func(_ context.Context, _ int64, _ time.Time, _ ml.RetrainArgs, err error) error {
 					told <- err
 					return nil
 				},
@@ -71,7 +71,7 @@ func TestFailureIsToldWhateverEndsItsJob(t *testing.T) {
 			cause := errors.New("no end")
 			err := b.q.retrain(ctx, last, Handlers{
 				Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error { return cause },
-				RetrainFailed: func(ctx context.Context, _ int64, _ ml.RetrainArgs, _ error) error {
+				RetrainFailed: func(ctx context.Context, _ int64, _ time.Time, _ ml.RetrainArgs, _ error) error {
 					stop()
 					if _, bounded := ctx.Deadline(); !bounded {
 						t.Error("telling may take for ever")
@@ -104,7 +104,7 @@ func TestInternalErrorIsRetriedAndHidden(t *testing.T) {
 			}
 			return nil
 		},
-		RetrainFailed: func(context.Context, int64, ml.RetrainArgs, error) error {
+		RetrainFailed: func(context.Context, int64, time.Time, ml.RetrainArgs, error) error {
 			t.Error("told of a failure that was not final")
 			return nil
 		},
@@ -129,7 +129,7 @@ func TestPanicIsAnInternalError(t *testing.T) {
 	told := make(chan error, 1)
 	stop := work(t, b.q, Handlers{
 		Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error { panic("an unexpected one") },
-		RetrainFailed: func(_ context.Context, _ int64, _ ml.RetrainArgs, err error) error {
+		RetrainFailed: func(_ context.Context, _ int64, _ time.Time, _ ml.RetrainArgs, err error) error {
 			told <- err
 			return nil
 		},
@@ -156,7 +156,7 @@ func TestLastAttemptIsFinal(t *testing.T) {
 		Retrain: func(context.Context, int64, time.Time, ml.RetrainArgs) error {
 			return ml.Errorf(ml.CodeUnavailable, "the store is locked")
 		},
-		RetrainFailed: func(_ context.Context, _ int64, _ ml.RetrainArgs, err error) error {
+		RetrainFailed: func(_ context.Context, _ int64, _ time.Time, _ ml.RetrainArgs, err error) error {
 			told <- err
 			return errors.New("nobody there") // must not matter
 		},

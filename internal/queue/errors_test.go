@@ -180,7 +180,7 @@ func TestFullDiskIsTriedAgain(t *testing.T) {
 					ran <- struct{}{}
 					return fmt.Errorf("retrain: save: %w", ml.Errorf(ml.CodeStorageFull, "the disk is full"))
 				},
-				RetrainFailed: func(_ context.Context, _ int64, _ ml.RetrainArgs, err error) error {
+				RetrainFailed: func(_ context.Context, _ int64, _ time.Time, _ ml.RetrainArgs, err error) error {
 					told <- err
 					return nil
 				},

@@ -24,7 +24,7 @@ func TestFailedRetrainingsAreCounted(t *testing.T) {
 			}
 			return ml.Errorf(ml.CodeUnprocessed, "the dataset has one class")
 		},
-		RetrainFailed: func(context.Context, int64, ml.RetrainArgs, error) error { told <- struct{}{}; return nil },
+		RetrainFailed: func(context.Context, int64, time.Time, ml.RetrainArgs, error) error { told <- struct{}{}; return nil },
 	})
 	receive(t, told, "the first failure")
 	receive(t, told, "the second failure")

@@ -100,7 +100,7 @@ func (q *Queue) giveUp(ctx context.Context, id int64, owner string, h Handlers) 
 		if err := json.Unmarshal(row.EncodedArgs, &args); err != nil {
 			return err
 		}
-		if err := h.RetrainFailed(ctx, id, args, reason); err != nil {
+		if err := h.RetrainFailed(ctx, id, row.CreatedAt, args, reason); err != nil {
 			return err
 		}
 	}

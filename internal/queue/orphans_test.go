@@ -190,7 +190,7 @@ func TestJobThatKillsItsWorkersIsGivenUp(t *testing.T) {
 	id := b.enqueueRetrain(t, ml.RetrainArgs{Seed: 6})
 	var told []string
 	locked := errors.New("database is locked")
-	h := Handlers{RetrainFailed: func(_ context.Context, id int64, args ml.RetrainArgs, err error) error {
+	h := Handlers{RetrainFailed: func(_ context.Context, id int64, _ time.Time, args ml.RetrainArgs, err error) error {
 		told = append(told, fmt.Sprint(id, " ", args.Seed, " ", err))
 		return locked
 	}}

@@ -31,7 +31,7 @@ type Handlers struct {
 	Retrain func(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error
 	// RetrainFailed, if set, is told of a retraining that failed for good, by itself or because its worker
 	// died too often; of the latter again if it returns an error.
-	RetrainFailed func(ctx context.Context, jobID int64, args ml.RetrainArgs, err error) error
+	RetrainFailed func(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs, err error) error
 	// Notify tells people of an event. A positive retryAfter with a nil error asks to come again then.
 	Notify func(ctx context.Context, e ml.Event) (retryAfter time.Duration, err error)
 	// Deliver, if set, tells a service all that it is owed. A positive retryAfter with a nil error asks to

@@ -50,7 +50,7 @@ func TestStopPutsALongJobBack(t *testing.T) {
 			<-ctx.Done()
 			return fmt.Errorf("fit: interrupted") // not the context's error: must not matter
 		},
-		RetrainFailed: func(context.Context, int64, ml.RetrainArgs, error) error {
+		RetrainFailed: func(context.Context, int64, time.Time, ml.RetrainArgs, error) error {
 			t.Error("an ordered stop was told as a failure")
 			return nil
 		},

@@ -93,7 +93,7 @@ func (j *job) outcome() (ml.RetrainOutcome, error) {
 			Version: j.name, Reason: j.args.Reason, TrainingSamples: j.sides.train.Len(),
 			AccuracyBefore: j.championAccuracy(), AccuracyAfter: j.quality.Accuracy,
 			Duration: duration, CreatedAt: ended, Verdict: j.verdict, Details: result.Details, Reasons: j.reasons, JobID: j.id,
-			Told: &ml.TrackedRun{JobID: j.id, Args: j.args, Started: j.started.UTC(), Ended: ended, Result: &result},
+			Told: &ml.TrackedRun{JobID: j.id, Created: j.created, Args: j.args, Started: j.started.UTC(), Ended: ended, Result: &result},
 		},
 		Result:   result,
 		Activate: activated,

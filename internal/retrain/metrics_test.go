@@ -26,7 +26,7 @@ func TestRetrainingsAreCountedByHowTheyEnded(t *testing.T) {
 	}
 	rec := flowrun.NewRecorder(flowrun.Run{}, func() time.Time { return w.now })
 	err := r.Run(t.Context(), 2, testCreated(), ml.RetrainArgs{DatasetID: 99}, rec)
-	if err := r.Failed(t.Context(), 2, ml.RetrainArgs{}, rec, err); err != nil {
+	if err := r.Failed(t.Context(), 2, testCreated(), ml.RetrainArgs{}, rec, err); err != nil {
 		t.Fatal(err)
 	}
 	for verdict, want := range map[string]string{"activated": " 1", "failed": " 1", "rejected": " 0"} {

@@ -221,10 +221,10 @@ func (r *Retrainer) Recall(ctx context.Context) {
 
 // Failed tells people that a retraining ended without a verdict. rec took down its last attempt; nil if
 // nothing is known of that.
-func (r *Retrainer) Failed(ctx context.Context, jobID int64, args ml.RetrainArgs, rec *flowrun.Recorder, cause error) error {
+func (r *Retrainer) Failed(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs, rec *flowrun.Recorder, cause error) error {
 	failure := r.words.joined(publicCause(cause))
 	flow := rec.Ended(flowrun.Failed, failure)
-	run := ml.TrackedRun{JobID: jobID, Args: args, Started: flow.Started, Ended: r.options.Clock().UTC(), Failure: failure}
+	run := ml.TrackedRun{JobID: jobID, Created: created.UTC(), Args: args, Started: flow.Started, Ended: r.options.Clock().UTC(), Failure: failure}
 	if run.Started.IsZero() {
 		run.Started = run.Ended
 	}

@@ -325,7 +325,7 @@ func TestFailureIsTold(t *testing.T) {
 		{errors.New("open /secret: permission denied"), "An internal error; the worker's log has it."},
 	} {
 		w := newWorld(t)
-		if err := w.retrainer(t, nil).Failed(t.Context(), 4, ml.RetrainArgs{Reason: ml.ReasonManual}, nil, c.err); err != nil {
+		if err := w.retrainer(t, nil).Failed(t.Context(), 4, testCreated(), ml.RetrainArgs{Reason: ml.ReasonManual}, nil, c.err); err != nil {
 			t.Fatal(err)
 		}
 		if e := w.events[0]; e.Topic != ml.EventRetrain || e.State != "failed" || english().text(e.Says[1:]) != c.says || e.At.IsZero() {

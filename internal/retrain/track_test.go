@@ -83,7 +83,7 @@ func TestAFailedRetrainingIsTrackedWithItsReason(t *testing.T) {
 		says  string
 	}{{err, rec, "99"}, {errors.New("secret path"), nil, "internal error"}} {
 		calls = nil
-		if err := r.Failed(t.Context(), 4, ml.RetrainArgs{}, test.rec, test.cause); err != nil {
+		if err := r.Failed(t.Context(), 4, testCreated(), ml.RetrainArgs{}, test.rec, test.cause); err != nil {
 			t.Fatal(err)
 		}
 		if len(calls) != 1 || calls[0].inTx || !strings.Contains(calls[0].run.Failure, test.says) || calls[0].run.Result != nil {

@@ -132,7 +132,7 @@ func (t *trackers) toldOnce(ctx context.Context, v ml.Version) (ml.TrackedRun, e
 		return ml.TrackedRun{}, err
 	}
 	return ml.TrackedRun{
-		JobID: record.JobID, Args: ml.RetrainArgs{Reason: record.Reason}, Partial: true,
+		JobID: record.JobID, Created: v.CreatedAt, Args: ml.RetrainArgs{Reason: record.Reason}, Partial: true,
 		Started: record.CreatedAt.Add(-record.Duration), Ended: record.CreatedAt, Version: &v,
 		Result: &ml.RetrainResult{
 			Verdict: record.Verdict, Candidate: v.Name, CandidateAccuracy: record.AccuracyAfter, ChampionAccuracy: record.AccuracyBefore,

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"sync"
 	"time"
 
@@ -117,8 +116,8 @@ func (t *trackers) subscribe(ctx context.Context) error {
 }
 
 // show begins to take a retraining down and to show it. hide ends the view, not the record.
-func (t *trackers) show(ctx context.Context, jobID int64, args ml.RetrainArgs) (rec *flowrun.Recorder, hide func()) {
-	v := view{rec: flowrun.NewRecorder(flowOf(jobID, args), nil), hide: func() {}}
+func (t *trackers) show(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) (rec *flowrun.Recorder, hide func()) {
+	v := view{rec: flowrun.NewRecorder(flowOf(jobID, created, args), nil), hide: func() {}}
 	if t.prefect != nil {
 		v.hide = t.prefect.Follow(ctx, v.rec).Stop
 	}
@@ -130,13 +129,13 @@ func (t *trackers) show(ctx context.Context, jobID int64, args ml.RetrainArgs) (
 }
 
 // last is the record of a retraining's last attempt here, one that says nothing if it was elsewhere.
-func (t *trackers) last(jobID int64, args ml.RetrainArgs) *flowrun.Recorder {
+func (t *trackers) last(jobID int64, created time.Time, args ml.RetrainArgs) *flowrun.Recorder {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if v, ok := t.views[jobID]; ok {
 		return v.rec
 	}
-	return flowrun.NewRecorder(flowOf(jobID, args), nil)
+	return flowrun.NewRecorder(flowOf(jobID, created, args), nil)
 }
 
 // hide ends the view of a retraining that goes on here.
@@ -150,9 +149,9 @@ func (t *trackers) hide(jobID int64) {
 }
 
 // flowOf is a retraining as a run of a flow: part of the check that asked for it, or of its own.
-func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
+func flowOf(jobID int64, created time.Time, args ml.RetrainArgs) flowrun.Run {
 	run := flowrun.Run{
-		Flow: retrain.FlowName, Key: runKey(jobID), Name: fmt.Sprintf("retrain-%d", jobID),
+		Flow: retrain.FlowName, Key: runKey(jobID, created), Name: fmt.Sprintf("retrain-%d", jobID),
 		Parameters: map[string]any{"reason": args.Reason, "requested_by": args.RequestedBy, "job_id": jobID},
 	}
 	if args.DatasetID != 0 {
@@ -166,8 +165,11 @@ func flowOf(jobID int64, args ml.RetrainArgs) flowrun.Run {
 	return run
 }
 
-// runKey is the key of a retraining among the runs of its flow.
-func runKey(jobID int64) string { return "job-" + strconv.FormatInt(jobID, 10) }
+// runKey is the key of a retraining among the runs of its flow: a database that goes on from an earlier copy counts its
+// jobs anew.
+func runKey(jobID int64, created time.Time) string {
+	return fmt.Sprintf("job-%d-%d", jobID, created.UnixMilli())
+}
 
 // track owes MLflow the run of a retraining and Prefect how it went, in the transaction that ends it; tx
 // is nil for one that failed.
@@ -227,7 +229,7 @@ func (t *trackers) linkRun(ctx context.Context, run ml.TrackedRun, url string) e
 	if t.prefect == nil {
 		return nil
 	}
-	link := flowrun.NewRecorder(flowrun.Run{Flow: retrain.FlowName, Key: runKey(run.JobID)}, nil)
+	link := flowrun.NewRecorder(flowrun.Run{Flow: retrain.FlowName, Key: runKey(run.JobID, run.Created)}, nil)
 	link.Show(flowrun.Artifact{Key: "mlflow-run", Kind: flowrun.Link, Description: "The run in MLflow"}, url)
 	return t.platform.owe(ctx, ml.ServicePrefect, ml.DeliveryArtifacts, link.Snapshot())
 }

@@ -171,7 +171,7 @@ func TestALinkIsShownWhereTheRetrainingIs(t *testing.T) {
 		var run ml.TrackedRun
 		run.JobID, run.Args.Trigger = 10, &ml.Trigger{Report: ml.DriftReport{Slot: 7}} // part of a check that is not there
 		if has {
-			retraining := flowOf(run.JobID, ml.RetrainArgs{})
+			retraining := flowOf(run.JobID, run.Created, ml.RetrainArgs{})
 			retraining.State, retraining.Ended = flowrun.Failed, time.Now()
 			if _, err := tr.prefect.Report(t.Context(), retraining); err != nil {
 				t.Fatal(err)
@@ -198,7 +198,7 @@ func TestALinkIsShownWhereTheRetrainingIs(t *testing.T) {
 }
 
 // A database that is new counts its jobs from one, and a Prefect that is kept has such retrainings of the one
-// before: they are others.
+// before; one that goes on from an earlier copy has some of those numbers anew: they are others.
 func TestARetrainingIsNotTakenForAnotherInstallations(t *testing.T) {
 	t.Parallel()
 	server := prefecttest.New()
@@ -212,16 +212,18 @@ func TestARetrainingIsNotTakenForAnotherInstallations(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		retraining := flowOf(1, ml.RetrainArgs{})
-		retraining.State, retraining.Ended = flowrun.Completed, time.Now()
-		for range 2 { // the second time it is the same one
-			if _, err := client.Report(t.Context(), retraining); err != nil {
-				t.Fatal(err)
+		for _, created := range []time.Time{time.Unix(1, 0), time.Unix(2, 0)} {
+			retraining := flowOf(1, created, ml.RetrainArgs{})
+			retraining.State, retraining.Ended = flowrun.Completed, time.Now()
+			for range 2 { // the second time it is the same one
+				if _, err := client.Report(t.Context(), retraining); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
-	if runs := server.Runs(); len(runs) != 2 {
-		t.Errorf("prefect has %+v, want a run of each installation", runs)
+	if runs := server.Runs(); len(runs) != 4 {
+		t.Errorf("prefect has %+v, want two runs of each installation", runs)
 	}
 }
 
@@ -232,7 +234,7 @@ func TestPrefectIsOwedTheRetrainingBeforeMLflowIs(t *testing.T) {
 	if err := p.Store.Subscribe(t.Context(), ml.ServicePrefect, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := tr.track(t.Context(), nil, ml.TrackedRun{JobID: 10}, flowOf(10, ml.RetrainArgs{})); err != nil {
+	if err := tr.track(t.Context(), nil, ml.TrackedRun{JobID: 10}, flowOf(10, time.Time{}, ml.RetrainArgs{})); err != nil {
 		t.Fatal(err)
 	}
 	flow, err := p.Store.BeginDelivery(t.Context(), ml.ServicePrefect)

@@ -164,14 +164,14 @@ func (w *Worker) firstVersion(ctx context.Context) error {
 
 // retrain runs a retraining, which is shown while it goes on.
 func (w *Worker) retrain(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs) error {
-	rec, hide := w.trackers.show(ctx, jobID, args)
+	rec, hide := w.trackers.show(ctx, jobID, created, args)
 	defer hide()
 	defer w.retrainer.Recall(ctx)
 	return w.retrainer.Run(ctx, jobID, created, args, rec)
 }
 
-func (w *Worker) retrainFailed(ctx context.Context, jobID int64, args ml.RetrainArgs, cause error) error {
-	return w.retrainer.Failed(ctx, jobID, args, w.trackers.last(jobID, args), cause)
+func (w *Worker) retrainFailed(ctx context.Context, jobID int64, created time.Time, args ml.RetrainArgs, cause error) error {
+	return w.retrainer.Failed(ctx, jobID, created, args, w.trackers.last(jobID, created, args), cause)
 }
 
 // sweep is the periodic retention.
