@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"gonum.org/v1/plot"
-
 	"iacontinu/internal/logreg"
 )
 
@@ -14,18 +12,18 @@ func (d *delivery) files() []maker {
 	var out []maker
 	quality := d.quality()
 	if quality != nil {
-		out = append(out, jsonFile("metrics.json", quality), d.picture("plots/confusion.png", func() (*plot.Plot, error) {
+		out = append(out, jsonFile("metrics.json", quality), d.picture("plots/confusion.png", func() (*drawing, error) {
 			return confusionPlot(quality.Confusion, d.told.Version.Schema.Classes)
 		}))
 		if len(quality.Calibration) > 0 {
-			out = append(out, d.picture("plots/calibration.png", func() (*plot.Plot, error) { return calibrationPlot(quality.Calibration) }))
+			out = append(out, d.picture("plots/calibration.png", func() (*drawing, error) { return calibrationPlot(quality.Calibration) }))
 		}
 		if quality.ROC != nil && quality.ROCAUC != nil {
-			out = append(out, d.picture("plots/roc.png", func() (*plot.Plot, error) { return rocPlot(quality.ROC, *quality.ROCAUC) }))
+			out = append(out, d.picture("plots/roc.png", func() (*drawing, error) { return rocPlot(quality.ROC, *quality.ROCAUC) }))
 		}
 	}
 	if a := d.artifact; a != nil {
-		out = append(out, jsonFile("coefficients.json", coefficients(a)), d.picture("plots/coefficients.png", func() (*plot.Plot, error) {
+		out = append(out, jsonFile("coefficients.json", coefficients(a)), d.picture("plots/coefficients.png", func() (*drawing, error) {
 			return coefficientPlot(a.Features, a.Model.Coef)
 		}))
 	}
@@ -45,13 +43,9 @@ func jsonFile(name string, v any) maker {
 	}
 }
 
-func (d *delivery) picture(name string, draw func() (*plot.Plot, error)) maker {
+func (d *delivery) picture(name string, draw func() (*drawing, error)) maker {
 	return func() (file, error) {
-		p, err := draw()
-		if err != nil {
-			return file{}, fmt.Errorf("draw %s: %w", name, err)
-		}
-		content, err := d.tracker.render(p)
+		content, err := d.tracker.render(draw)
 		if err != nil {
 			return file{}, fmt.Errorf("draw %s: %w", name, err)
 		}

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"gonum.org/v1/plot"
-
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 )
@@ -152,7 +150,7 @@ func (w *world) tracker(t *testing.T, o Options) *Tracker {
 		t.Fatal(err)
 	}
 	if o.Transport != nil { // drawing is slow under the race detector, and has a test of its own
-		tr.render = func(*plot.Plot) ([]byte, error) { return []byte("a picture"), nil }
+		tr.render = func(func() (*drawing, error)) ([]byte, error) { return []byte("a picture"), nil }
 	}
 	return tr
 }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"image/color"
 	"image/png"
+	"math"
+	"strings"
 	"testing"
-
-	"gonum.org/v1/plot"
 
 	"iacontinu/internal/logreg"
 )
@@ -14,17 +14,13 @@ import (
 // pictures draws all of a version.
 func pictures(a *logreg.Artifact) (out [][]byte, err error) {
 	m := a.Metrics
-	for _, draw := range []func() (*plot.Plot, error){
-		func() (*plot.Plot, error) { return confusionPlot(m.Confusion, a.Classes) },
-		func() (*plot.Plot, error) { return rocPlot(m.ROC, *m.ROCAUC) },
-		func() (*plot.Plot, error) { return calibrationPlot(m.Calibration) },
-		func() (*plot.Plot, error) { return coefficientPlot(a.Features, a.Model.Coef) },
+	for _, draw := range []func() (*drawing, error){
+		func() (*drawing, error) { return confusionPlot(m.Confusion, a.Classes) },
+		func() (*drawing, error) { return rocPlot(m.ROC, *m.ROCAUC) },
+		func() (*drawing, error) { return calibrationPlot(m.Calibration) },
+		func() (*drawing, error) { return coefficientPlot(a.Features, a.Model.Coef) },
 	} {
-		p, err := draw()
-		if err != nil {
-			return nil, err
-		}
-		content, err := render(p)
+		content, err := render(draw)
 		if err != nil {
 			return nil, err
 		}
@@ -71,6 +67,17 @@ func TestPlotsOfNothing(t *testing.T) {
 	}}
 	if _, err := pictures(none); err != nil {
 		t.Error(err)
+	}
+}
+
+// What no axis can show is an error that names the axis, and no picture.
+func TestPlotOfInfinity(t *testing.T) {
+	t.Parallel()
+	for _, coef := range []float64{math.Inf(1), math.NaN()} {
+		_, err := render(func() (*drawing, error) { return coefficientPlot([]string{"a"}, []float64{coef}) })
+		if err == nil || !strings.Contains(err.Error(), "log odds") {
+			t.Errorf("%v: %v", coef, err)
+		}
 	}
 }
 

@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 
-	"gonum.org/v1/plot"
-
 	"iacontinu/internal/logreg"
 	"iacontinu/internal/ml"
 )
@@ -73,7 +71,7 @@ func (o TrackerOptions) validate() error {
 type Tracker struct {
 	options TrackerOptions
 	client  *Client
-	render  func(*plot.Plot) ([]byte, error)
+	render  func(draw func() (*drawing, error)) ([]byte, error)
 }
 
 // NewTracker returns a tracker. It sends nothing by itself.
