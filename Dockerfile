@@ -17,24 +17,30 @@ RUN go mod download
 COPY migrations ./migrations
 COPY internal ./internal
 COPY cmd ./cmd
+COPY deploy/docker/sbom ./deploy/docker/sbom
 # The repository is not copied, so the caller says what it builds.
 ARG VERSION=dev
 ARG REVISION
-# What was compiled is kept between builds. Names come from Go's own resolver and files, time zones from the program.
+ARG GOCACHE
+# What was compiled is kept between builds; another folder by --build-arg GOCACHE=... is not. Names come from Go's own resolver and files, time zones from the program.
 RUN --mount=type=cache,target=/root/.cache/go-build \
     case $TARGETARCH in amd64) export CC=x86_64-linux-gnu-gcc ;; arm64) export CC=aarch64-linux-gnu-gcc ;; esac; \
     GOARCH=$TARGETARCH go build -trimpath -buildvcs=false -o /out/bin/ \
     -tags netgo,osusergo,timetzdata,sqlite_omit_load_extension \
     -ldflags "-s -w -linkmode external -extldflags -static \
-    -X iacontinu/cmd/internal/boot.version=${VERSION} -X iacontinu/cmd/internal/boot.revision=${REVISION}" ./cmd/...
+    -X iacontinu/cmd/internal/boot.version=${VERSION} -X iacontinu/cmd/internal/boot.revision=${REVISION}" ./cmd/... && \
+    CC= go build -o /usr/local/bin/sbom ./deploy/docker/sbom
 # A folder for each image, which is copied as it is, with its owners and the commit's time on every file; a new volume
-# takes over the owner of its folder.
+# takes over the owner of its folder. The bill of materials has the C library too, which no linker notes.
 ARG SOURCE_DATE_EPOCH=0
-RUN for image in app:api worker:worker random-check-flow:flow ui:ui iacontinu:iacontinu; do \
+RUN case $TARGETARCH in "$BUILDARCH") libc=libc6-dev ;; *) libc=libc6-dev-$TARGETARCH-cross ;; esac; \
+    libc=$(dpkg-query --show --showformat '${Version}' "$libc" | sed 's/+/%2B/g') && \
+    for image in app:api worker:worker random-check-flow:flow ui:ui iacontinu:iacontinu; do \
       root=/out/${image%:*} && mkdir -p "$root/etc/ssl/certs" "$root/tmp" && chmod 1777 "$root/tmp" && \
       cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/" && \
       install -d -o 10001 -g 10001 -m 0750 "$root/app/data" "$root/app/models" "$root/app/logs" && \
-      ln "/out/bin/${image#*:}" "$root/app/" || exit; \
+      ln "/out/bin/${image#*:}" "$root/app/" && \
+      sbom "/out/bin/${image#*:}" "$VERSION" "pkg:deb/debian/glibc@$libc" >"$root/sbom.cdx.json" || exit; \
     done && install -d -o 65534 -g 65534 -m 0700 /out/iacontinu/app/kuma && \
     find /out -exec touch --no-dereference --date "@$SOURCE_DATE_EPOCH" {} +
 
@@ -44,7 +50,8 @@ ARG REVISION
 LABEL org.opencontainers.image.source="https://github.com/ia-continu/iacontinu" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      io.github.ia-continu.sbom="/sbom.cdx.json"
 WORKDIR /app
 USER 10001:10001
 

@@ -61,6 +61,14 @@ secrets: ## random passwords and keys for docker compose, in ./secrets; what is 
 images: ## the platform's container images of this commit
 	@deploy/docker/build
 
+.PHONY: images-again
+images-again: ## are the images of this commit the same when they are built twice? needs docker
+	@deploy/docker/again
+
+.PHONY: images-arm64
+images-arm64: ## the images' program for arm64, cross-compiled in docker and run here; needs docker and qemu-user-static
+	@deploy/docker/arm64 build/arm64
+
 .PHONY: clean
 clean: ## remove what was built; data, models and logs stay
 	rm -rf bin build $(TOOLS) $(VENV)
