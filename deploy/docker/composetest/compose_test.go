@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,8 +82,15 @@ func hardened(t *testing.T) {
 				t.Errorf("%s: the label %s is empty", name, label)
 			}
 		}
+		bom := docker(t, "cp", id+":"+inspect(t, name, `{{index .Config.Labels "io.github.ia-continu.sbom"}}`), "-")
+		if !strings.Contains(bom, `"bomFormat":"CycloneDX"`) || !strings.Contains(bom, "pkg:golang/github.com/mattn/go-sqlite3@v") {
+			t.Errorf("%s has no bill of materials where its label says: %.200s", name, bom)
+		}
 		size := strings.TrimSpace(docker(t, "image", "inspect", "--format", "{{.Size}}", inspect(t, name, "{{.Image}}")))
 		t.Logf("figure: image %s: %s bytes", name, size)
+		if bytes, err := strconv.Atoi(size); err != nil || bytes >= 40e6 {
+			t.Errorf("the image %s has %s bytes, and 40 MB are its bound: %v", name, size, err)
+		}
 	}
 }
 
