@@ -216,6 +216,12 @@ func (c *Client) Drift(ctx context.Context, limit int) (DriftHistory, error) {
 	return get[DriftHistory](ctx, c, PathDrift, atMost(limit))
 }
 
+// DriftBefore lists the newest periodic checks of those that are older than the one of an id.
+func (c *Client) DriftBefore(ctx context.Context, id int64, limit int) (DriftHistory, error) {
+	q := url.Values{"before": {strconv.FormatInt(id, 10)}, "limit": {strconv.Itoa(limit)}}
+	return get[DriftHistory](ctx, c, PathDrift, q)
+}
+
 // SystemLogs lists the newest entries of the audit log; for administrators.
 func (c *Client) SystemLogs(ctx context.Context, limit int) (SystemLogs, error) {
 	return get[SystemLogs](ctx, c, PathSystemLogs, atMost(limit))

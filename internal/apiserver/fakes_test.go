@@ -392,6 +392,12 @@ func (w *world) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, in
 	return w.reports[:min(limit, len(w.reports))], int64(len(w.reports)), nil
 }
 
+func (w *world) DriftBefore(ctx context.Context, id int64, limit int) ([]ml.DriftReport, int64, error) {
+	_, total, err := w.DriftHistory(ctx, limit)
+	older := slices.DeleteFunc(slices.Clone(w.reports), func(r ml.DriftReport) bool { return r.ID >= id })
+	return older[:min(limit, len(older))], total, err
+}
+
 func (w *world) Checks(_ context.Context, from, to time.Time, most int) ([]ml.DriftReport, int64, error) {
 	var out []ml.DriftReport
 	for _, r := range slices.Backward(w.reports) {

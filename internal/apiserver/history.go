@@ -1,7 +1,9 @@
 package apiserver
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"time"
 
 	"iacontinu/internal/api"
@@ -93,8 +95,14 @@ func trainingOf(r ml.TrainingRecord) api.Training {
 	}
 }
 
-func (s *Server) drift(ctx context.Context, in *newest) (*with[api.DriftHistory], error) {
-	rows, total, err := s.opt.Records.DriftHistory(ctx, in.Limit)
+// askedChecks is the input of GET /drift/history.
+type askedChecks struct {
+	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many, newest first"`
+	Before int64 `query:"before" minimum:"1" doc:"Only checks older than the one of this id"`
+}
+
+func (s *Server) drift(ctx context.Context, in *askedChecks) (*with[api.DriftHistory], error) {
+	rows, total, err := s.opt.Records.DriftBefore(ctx, cmp.Or(in.Before, math.MaxInt64), in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -103,6 +103,11 @@ func TestDriftHistory(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, history (-want +got):\n%s", err, diff)
 	}
+	for before, want := range map[int64]int{3: 0, 4: 1} {
+		if got, err := b.client(t, "user").DriftBefore(t.Context(), before, 10); err != nil || len(got.DriftDetections) != want || got.Total != 1 {
+			t.Errorf("before %d: %+v, %v", before, got, err)
+		}
+	}
 }
 
 // The bodies of the contract by their exact names, as clients written before this server read them,

@@ -131,6 +131,7 @@ type records interface {
 	// served; ml.CodeNotFound if nothing is known.
 	Training(ctx context.Context, version string) (r ml.TrainingRecord, champion string, err error)
 	DriftHistory(ctx context.Context, limit int) ([]ml.DriftReport, int64, error)
+	DriftBefore(ctx context.Context, id int64, limit int) ([]ml.DriftReport, int64, error)
 	// Timeline reads the newest happenings of a time, of these kinds or all, and says whether there are more.
 	Timeline(ctx context.Context, from, to time.Time, kinds []ml.HappeningKind, limit int) ([]ml.Happening, bool, error)
 }

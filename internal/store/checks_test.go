@@ -82,6 +82,11 @@ func TestChecksAreRecorded(t *testing.T) {
 	if diff := cmp.Diff(want, got[2]); diff != "" {
 		t.Errorf("check (-want +got):\n%s", diff)
 	}
+	got, total, err = s.DriftBefore(ctx, byHand.ID-1, 10)
+	ok(t, err)
+	if diff := cmp.Diff([]ml.DriftReport{want}, got); diff != "" || total != 3 {
+		t.Errorf("older than another, of %d (-want +got):\n%s", total, diff)
+	}
 }
 
 func TestNotificationState(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,7 +28,16 @@ type driftData struct {
 	Unshown  int // features without a chart
 	Checks   []checkRow
 	Total    int64
-	Chosen   bool // a range of time was chosen
+	Older    string              // where older checks are
+	Newest   string              // where the newest are, if these are not
+	Scored   *api.DriftDetection // whose features are shown
+	Chosen   bool                // a range of time was chosen
+	Spans    []span
+}
+
+// Apart reports whether what was measured last was measured of another version than that of the latest check.
+func (d driftData) Apart() bool {
+	return d.Scored != nil && d.Last != nil && d.Scored.ModelVersion != d.Last.ModelVersion
 }
 
 // featureNow is how far a feature is from the training data.
@@ -43,23 +53,19 @@ type checkRow struct {
 }
 
 const (
-	mostChecks  = 1000 // that the API gives at once
 	shownChecks = 25
 	lastScored  = 60 // checks that the latest one with scores is looked for among
 )
 
 func loadDrift(ctx context.Context, v *visit) (any, error) {
 	var d driftData
-	var history api.DriftHistory
+	var newest api.DriftHistory
 	var scores api.DriftScores
 	from, to := timeRange(v.query)
 	d.Chosen = !from.IsZero() || !to.IsZero()
-	most := lastScored
-	if d.Chosen {
-		most = mostChecks
-	}
+	d.Spans = v.spans("/drift", time.Now())
 	err := together(ctx,
-		ask(&history, func(ctx context.Context) (api.DriftHistory, error) { return v.client.Drift(ctx, most) }),
+		ask(&newest, func(ctx context.Context) (api.DriftHistory, error) { return v.client.Drift(ctx, lastScored) }),
 		ask(&scores, func(ctx context.Context) (api.DriftScores, error) {
 			return v.client.DriftScores(ctx, api.During{From: from, To: to}, 0)
 		}),
@@ -68,27 +74,64 @@ func loadDrift(ctx context.Context, v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Total = history.Total
-	checks := history.DriftDetections
+	d.Total = newest.Total
+	d.tellLatest(newest.DriftDetections)
+	d.Scores = v.featureCurves(scores)
+	return d, d.listChecks(ctx, v, newest.DriftDetections, scores.Points, from)
+}
+
+// tellLatest is what the latest check found, and what the latest one that measured something did.
+func (d *driftData) tellLatest(checks []api.DriftDetection) {
 	if len(checks) > 0 {
 		d.Last = &checks[0]
 		d.Outcome, d.Tone = outcome(checks[0]), toneOf(outcome(checks[0]))
 	}
 	if i := slices.IndexFunc(checks, func(c api.DriftDetection) bool { return len(c.Details.Scores) > 0 }); i >= 0 {
+		d.Scored = &checks[i]
 		for _, f := range checks[i].Details.Scores {
 			d.Features = append(d.Features, featureNow{f, min(f.KS, 1) * 100})
 		}
 	}
-	if d.Chosen {
-		checks = slices.DeleteFunc(slices.Clone(checks), func(c api.DriftDetection) bool {
-			return c.CreatedAt.Before(from) || !to.IsZero() && c.CreatedAt.After(to)
-		})
+}
+
+// listChecks lists checks, newest first: from the newest on, from the one that the address names, or from the end of
+// the time that was chosen.
+func (d *driftData) listChecks(ctx context.Context, v *visit, newest []api.DriftDetection, points []api.ScorePoint, from time.Time) error {
+	before, _ := strconv.ParseInt(v.query.Get("before"), 10, 64) // no number: none
+	switch {
+	case before > 0:
+	case d.Chosen && len(points) == 0:
+		return nil
+	case d.Chosen:
+		before = points[len(points)-1].CheckID + 1
 	}
-	d.Scores = v.featureCurves(scores)
+	checks := newest
+	if before > 0 {
+		older, err := v.client.DriftBefore(ctx, before, shownChecks+1)
+		if err != nil {
+			return err
+		}
+		checks = older.DriftDetections
+	}
+	checks = slices.DeleteFunc(slices.Clone(checks), func(c api.DriftDetection) bool { return c.CreatedAt.Before(from) })
 	for _, c := range checks[:min(len(checks), shownChecks)] {
 		d.Checks = append(d.Checks, checkRow{c, outcome(c), toneOf(outcome(c)), v.measured(c)})
 	}
-	return d, nil
+	page := func(before int64) string {
+		q := maps.Clone(v.query)
+		q.Del("before")
+		if before > 0 {
+			q.Set("before", strconv.FormatInt(before, 10))
+		}
+		return "/drift?" + q.Encode() + "#drift-checks"
+	}
+	if len(checks) > shownChecks {
+		d.Older = page(checks[shownChecks-1].ID)
+	}
+	if v.query.Has("before") {
+		d.Newest = page(0)
+	}
+	return nil
 }
 
 // measured is what a check goes by: the feature that moved most, or what was drawn.
@@ -115,6 +158,23 @@ func timeRange(q url.Values) (from, to time.Time) {
 		return time.Unix(seconds, 0)
 	}
 	return read("from"), read("to")
+}
+
+// span is a time up to now that charts can be asked for without dragging over them.
+type span struct {
+	Name, Href string
+}
+
+// spans leads to times of a page's charts.
+func (v *visit) spans(path string, now time.Time) []span {
+	var out []span
+	for _, s := range []struct {
+		name string
+		long time.Duration
+	}{{"hour", time.Hour}, {"day", 24 * time.Hour}, {"week", 7 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}} {
+		out = append(out, span{v.must("span." + s.name), fmt.Sprintf("%s?from=%d", path, now.Add(-s.long).Unix())})
+	}
+	return out
 }
 
 // compare asks for both windows of the check that the address names, else of the latest. Where none was

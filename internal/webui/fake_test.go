@@ -8,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -200,7 +202,7 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 	answers := map[string]any{
 		api.PathHealth: f.health, api.PathModelInfo: f.model, api.PathMe: api.User{Username: f.name, Role: role},
-		api.PathStats: api.PredictionStats{TotalPredictions: int64(len(f.recent))}, api.PathDrift: api.DriftHistory{DriftDetections: f.checks, Total: int64(len(f.checks))},
+		api.PathStats: api.PredictionStats{TotalPredictions: int64(len(f.recent))}, api.PathDrift: f.driftBefore(r.URL.Query()),
 		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
 		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
 	}
@@ -241,6 +243,16 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		return
 	}
 	f.answer(w, http.StatusOK, answer)
+}
+
+// driftBefore lists checks, of those that are older than one if it is named.
+func (f *fakeAPI) driftBefore(q url.Values) api.DriftHistory {
+	checks := slices.Clone(f.checks)
+	if before, err := strconv.ParseInt(q.Get("before"), 10, 64); err == nil {
+		checks = slices.DeleteFunc(checks, func(c api.DriftDetection) bool { return c.ID >= before })
+	}
+	limit, _ := strconv.Atoi(q.Get("limit"))
+	return api.DriftHistory{DriftDetections: checks[:min(limit, len(checks))], Total: int64(len(f.checks))}
 }
 
 func (f *fakeAPI) login(w http.ResponseWriter, r *http.Request) {

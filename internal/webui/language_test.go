@@ -85,13 +85,14 @@ func TestUsedKeysExist(t *testing.T) {
 	delete(used, "admin.done.")
 	delete(used, "models.")
 	delete(used, "month.")
+	delete(used, "span.")
 	known := words(t)["en"].words
 	for key := range used {
 		if known[key] == "" {
 			t.Errorf("no words for %s", key)
 		}
 	}
-	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|admin\.done|level|source|kind|service|unit|kpi|queue|kpi_state|models\.(roc|calibration)|month)|_empty$`)
+	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|admin\.done|level|source|kind|service|unit|kpi|queue|span|kpi_state|models\.(roc|calibration)|month)|_empty$`)
 	for key := range known {
 		if !used[key] && !built.MatchString(key) {
 			t.Errorf("nothing says %s", key)
@@ -134,6 +135,9 @@ func TestEveryCodeHasWords(t *testing.T) {
 		"retrain_failed", "drift", "drawn_drift", "accuracy_low", "deliveries_wait", "jobs_wait", "well", "unchecked", "unmeasured", "drift_kept", "drift_retrained",
 	} {
 		keys = append(keys, "verdict."+fact, "verdict."+fact+".next")
+	}
+	for _, length := range []string{"hour", "day", "week", "month"} {
+		keys = append(keys, "span."+length)
 	}
 	for _, kind := range []string{"drift", "swap", "rollback", "import", "generate"} {
 		keys = append(keys, "event."+kind)

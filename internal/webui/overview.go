@@ -23,6 +23,7 @@ type overviewData struct {
 	Curves  []template.HTML
 	Events  []event
 	Chosen  bool // a range of time was chosen
+	Spans   []span
 }
 
 // verdict is how the platform is in one sentence, by the key of its words.
@@ -47,6 +48,7 @@ func loadOverview(ctx context.Context, v *visit) (any, error) {
 	from, to := timeRange(v.query)
 	during := api.During{From: from, To: to}
 	d.Chosen = !from.IsZero() || !to.IsZero()
+	d.Spans = v.spans("/", time.Now())
 	err := together(ctx,
 		ask(&d.Overview, c.Overview), ask(&d.Stats, c.Stats),
 		ask(&scores, func(ctx context.Context) (api.DriftScores, error) { return c.DriftScores(ctx, during, 0) }),
