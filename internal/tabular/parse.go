@@ -3,7 +3,6 @@ package tabular
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"unicode/utf8"
 )
 
@@ -155,8 +154,8 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 		return fail(len(b.fields)-1, fault{code: "row.after_quote", text: "text after the closing quote"})
 	case state == recordBroken:
 		return fail(len(b.fields)-1, fault{code: "row.inner_quote", text: "a quote inside a field that is not in quotes"})
-	case !slices.ContainsFunc(b.fields, func(f field) bool { return len(f.text(b.data)) > 0 }):
-		return next, nil // an empty line, or a spreadsheet's empty row
+	case blank(b.data, b.fields):
+		return next, nil
 	case len(b.fields) != len(p.columns):
 		f := fieldsFault(len(b.fields), len(p.columns))
 		if len(b.fields) == len(p.columns)+1 && len(last.text(b.data)) == 0 {

@@ -84,12 +84,13 @@ func (p *Preview) read(s *blocks, whole bool) (rows []previewRow) {
 		if (state == recordOpen || state == recordOpenQuote) && !whole {
 			break
 		}
-		if len(bytes.TrimSpace(s.tail[start:i])) == 0 {
+		broken := state == recordBroken || state == recordOpenQuote
+		if !broken && blank(s.tail, fields) {
 			continue
 		}
 		p.Read++
 		switch {
-		case state == recordBroken || state == recordOpenQuote:
+		case broken:
 			p.Problems = append(p.Problems, fault{code: "row.quote", text: "has a quote in the wrong place, or one that is never closed"}.at(line, ""))
 			continue
 		case len(fields) != len(p.Columns):

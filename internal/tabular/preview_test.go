@@ -45,6 +45,19 @@ func TestPreviewOfGroupedNumbers(t *testing.T) {
 	}
 }
 
+// A preview and the import agree on what is no row: a spreadsheet's empty ones, of however many cells.
+func TestPreviewLeavesOutEmptyRows(t *testing.T) {
+	t.Parallel()
+	const text = "a;y\n1;yes\n;\n2;no\n ; \n\"\";\n;;;\n\n"
+	got, err := NewPreview([]byte(text), true)
+	if err != nil || got.Read != 2 || len(got.Problems) > 0 || len(got.Rows) != 2 || got.Columns[0].Empty > 0 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if read, err := readAll(text, CSVOptions{}); err != nil || len(read.Target) != got.Read {
+		t.Errorf("the import reads %+v, %v", read, err)
+	}
+}
+
 func TestPreviewGuessesTheTarget(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

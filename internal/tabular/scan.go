@@ -1,6 +1,9 @@
 package tabular
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // field is where one field of a record lies in its text, without the quotes around it.
 type field struct {
@@ -16,6 +19,11 @@ func (f field) text(b []byte) []byte {
 		s = bytes.ReplaceAll(s, []byte("\r\n"), []byte("\n"))
 	}
 	return bytes.Trim(s, " \t")
+}
+
+// blank reports whether all fields of b are empty: an empty line, or a spreadsheet's empty row. It is no row.
+func blank(b []byte, fields []field) bool {
+	return !slices.ContainsFunc(fields, func(f field) bool { return len(f.text(b)) > 0 })
 }
 
 // recordState tells how a scan of a record ended.

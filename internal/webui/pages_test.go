@@ -217,6 +217,7 @@ func TestReadRows(t *testing.T) {
 		"1,2":                           "",
 		"\ufeffb;a;other\n2,5;1;x\n":    "",
 		"1\t2\n":                        "",
+		";\na;b\n;\n1;2\n;;\n\n; ;\n":    "",
 		"":                              "no rows",
 		"a,b\n":                         "no rows",
 		"a,c\n1,2":                      "no column b",

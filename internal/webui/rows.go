@@ -36,7 +36,7 @@ func (l *language) readRows(text string, features []string) ([][]float64, error)
 		order[i] = i
 	}
 	width := len(features)
-	if len(records) > 0 && records[0].line == 1 && !numeric(records[0].cells) {
+	if len(records) > 0 && !numeric(records[0].cells) {
 		if order, err = l.columns(records[0].cells, features); err != nil {
 			return nil, err
 		}
@@ -83,7 +83,9 @@ func (l *language) records(text string) ([]textRow, error) {
 			return nil, l.quotes(err)
 		}
 		line, _ := reader.FieldPos(0)
-		out = append(out, textRow{line, cells})
+		if row := (textRow{line, cells}); row.used() > 0 { // else a spreadsheet's empty row
+			out = append(out, row)
+		}
 	}
 	return out, nil
 }
