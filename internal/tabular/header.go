@@ -2,6 +2,7 @@ package tabular
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -53,10 +54,15 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 		}
 		i++
 	}
+	delim, length := separatorLine(data[i:])
+	if length > 0 {
+		i += length
+		s.line++
+	}
 	if i == len(data) {
 		return header{}, fileErrorf("the file is empty; a header with the names of the columns is required")
 	}
-	s.delim = delimiter(data[i:])
+	s.delim = cmp.Or(delim, delimiter(data[i:]))
 	fields, end, state := scanRecord(data, i, s.delim, nil)
 	switch {
 	case state == recordBroken:
@@ -77,6 +83,17 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 	s.line += bytes.Count(data[i:end], newline)
 	s.tail = data[end:]
 	return newHeader(columns, o)
+}
+
+// separatorLine is what a first line such as sep=; says, by which Excel is told the separator, and the length of that
+// line; 0 if there is none.
+func separatorLine(b []byte) (delim byte, length int) {
+	line, _, ended := bytes.Cut(b, newline)
+	text := bytes.TrimSuffix(line, []byte("\r"))
+	if !ended || len(text) != len("sep=;") || !bytes.EqualFold(text[:4], []byte("sep=")) || !bytes.ContainsAny(text[4:], ",;\t") {
+		return 0, 0
+	}
+	return text[4], len(line) + 1
 }
 
 // delimiter is the one of , ; and tab that is most frequent in the first record, outside quotes.

@@ -47,6 +47,7 @@ func (p *parser) wrong(text string) (f fault, isText bool) {
 	if text == "" {
 		return fault{code: "row.empty", text: "empty"}, false
 	}
+	text = strings.ReplaceAll(text, minus, "-")
 	switch strings.ToLower(strings.TrimLeft(text, "+-")) {
 	case "nan", "inf", "infinity":
 		return faultOf("row.not_finite", "NaN and infinities are not allowed", shown), false
@@ -92,8 +93,13 @@ func swapped(text string) string {
 // spaces part groups of digits, and nothing else within a number.
 const spaces = " \u00a0\u2009\u202f"
 
-// ungrouped is a number without the spaces between its groups of three digits; any other text as it is.
+// minus is the sign of its own that word processors write before negative numbers.
+const minus = "\u2212"
+
+// ungrouped is a number as programs write it: with a hyphen for its minus and without the spaces between its groups
+// of three digits. Other text stays no number.
 func ungrouped(text string) string {
+	text = strings.ReplaceAll(text, minus, "-")
 	if !strings.ContainsAny(text, spaces) || !isGrouped(text) {
 		return text
 	}

@@ -58,6 +58,45 @@ func TestPreviewLeavesOutEmptyRows(t *testing.T) {
 	}
 }
 
+// Word processors and typesetters write minus as a sign of its own.
+func TestTypographicMinus(t *testing.T) {
+	t.Parallel()
+	const text = "a;b;y\n\u22121,5;\u22121\u00a0200;no\n2,5;1e\u22123;yes\n"
+	got, err := NewPreview([]byte(text), true)
+	if err != nil || got.Decimal != ',' || got.Columns[0].Kind != KindNumber || len(got.Problems) > 0 {
+		t.Errorf("preview: %+v, %v", got, err)
+	}
+	read, err := readAll(text, CSVOptions{})
+	if diff := cmp.Diff([][]float64{{-1.5, 2.5}, {-1200, 0.001}}, read.Features); diff != "" || err != nil {
+		t.Errorf("%v, %s", err, diff)
+	}
+	if _, err := readAll("a,y\n2\u22123,no\n", CSVOptions{}); err == nil || !strings.Contains(err.Error(), "not a number: \"2\u22123\"") {
+		t.Errorf("two numbers: %v", err)
+	}
+}
+
+// Excel is told the separator by a first line, which it does not show.
+func TestSeparatorLine(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]byte{
+		"sep=;\r\na,b;y\n1,5;no\nx;no\n2;yes\n": ';', "\ufeffSep=,\na;b,y\n1,no\nx,no\n2,yes\n": ',', "sep=\t\nsome name\ty\n1\tno\nx\tno\n2\tyes\n": '\t',
+	} {
+		got, err := NewPreview([]byte(text), true)
+		if err != nil || got.Delimiter != want || len(got.Columns) != 2 || got.Read != 3 {
+			t.Errorf("%q: %+v, %v", text, got, err)
+		}
+		if read, err := readAll(text, CSVOptions{SkipBad: true}); err != nil || len(read.Target) != 2 || len(read.Bad) != 1 || read.Bad[0].Line != 4 {
+			t.Errorf("%q: %+v, %v", text, read, err)
+		}
+	}
+	if got, err := NewPreview([]byte("sep=,y\n1,no\n"), true); err != nil || got.Columns[0].Name != "sep=" {
+		t.Errorf("a column of such a name: %+v, %v", got, err)
+	}
+	if _, err := NewPreview([]byte("sep=;\n"), true); err == nil || !strings.Contains(err.Error(), "is empty") {
+		t.Errorf("nothing but that line: %v", err)
+	}
+}
+
 func TestPreviewGuessesTheTarget(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

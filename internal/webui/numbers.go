@@ -19,12 +19,12 @@ var (
 	threeForm  = regexp.MustCompile(`^[+-]?[1-9]\d*[.,]\d{3}$`) // three digits behind what may part groups or begin a fraction
 )
 
-// spaces that part groups of digits, in one.
-var spaces = strings.NewReplacer("\u00a0", " ", "\u2009", " ", "\u202f", " ")
+// signs that are several in print and one here: the spaces that part groups of digits, and minus.
+var signs = strings.NewReplacer("\u00a0", " ", "\u2009", " ", "\u202f", " ", "\u2212", "-")
 
 // ungrouped is a number without the spaces between its groups of three digits: they can be nothing else.
 func ungrouped(text string) string {
-	text = strings.TrimSpace(spaces.Replace(text))
+	text = strings.TrimSpace(signs.Replace(text))
 	if spacedForm.MatchString(text) {
 		text = strings.ReplaceAll(text, " ", "")
 	}

@@ -62,7 +62,7 @@ func TestReadRowsByTheirOwnMarks(t *testing.T) {
 	l := words(t)["fr"]
 	for text, want := range map[string]float64{
 		"5,100;2,5": 5.1, "5,100;1.5": 5100, "5,100;1,234.5": 5100, "5,100;1,234,567": 5100, "5.100;3": 5.1, "2 100,50;1": 2100.5, "2\u00a0100;1": 2100, "\"1,234.5\",2": 1234.5,
-		"a;b\n1;2,5\n": 1,
+		"a;b\n1;2,5\n": 1, "\u22122\u00a0100,50;1e\u22123": -2100.5,
 	} {
 		rows, err := l.readRows(text, []string{"a", "b"})
 		if err != nil || rows[0][0] != want {

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -217,7 +218,13 @@ func TestReadRows(t *testing.T) {
 		"1,2":                           "",
 		"\ufeffb;a;other\n2,5;1;x\n":    "",
 		"1\t2\n":                        "",
-		";\na;b\n;\n1;2\n;;\n\n; ;\n":    "",
+		"sep=;\r\na;b\r\n1;2,5\r\n":     "",
+		"SEP=\t\r\n1\t2,5\r\n":          "",
+		"sep=;\na;b\n1;x":               "Line 3: b is not a number",
+		"sep=;\n":                       "no rows",
+		"\u22121,2\n":                   "",
+		"A;B;note\n1;2;x":               "no column a: it has A, B, note",
+		";\na;b\n;\n1;2\n;;\n\n; ;\n":   "",
 		"":                              "no rows",
 		"a,b\n":                         "no rows",
 		"a,c\n1,2":                      "no column b",
@@ -228,7 +235,7 @@ func TestReadRows(t *testing.T) {
 	} {
 		rows, err := l.readRows(text, features)
 		if want == "" {
-			if err != nil || len(rows) != 1 || rows[0][0] != 1 || rows[0][1] < 2 {
+			if err != nil || len(rows) != 1 || math.Abs(rows[0][0]) != 1 || rows[0][1] < 2 {
 				t.Errorf("%.20q: %v, %v", text, rows, err)
 			}
 			continue

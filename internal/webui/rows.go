@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"errors"
 	"io"
+	"regexp"
 	"strings"
 
 	"iacontinu/internal/api"
@@ -64,15 +65,9 @@ func (l *language) readRows(text string, features []string) ([][]float64, error)
 
 // records parts text into rows and cells.
 func (l *language) records(text string) ([]textRow, error) {
-	first, _, _ := strings.Cut(text, "\n")
+	comma, text := separator(text)
 	reader := csv.NewReader(strings.NewReader(text))
-	reader.TrimLeadingSpace, reader.FieldsPerRecord = true, -1
-	for _, comma := range ";\t" {
-		if strings.ContainsRune(first, comma) {
-			reader.Comma = comma
-			break
-		}
-	}
+	reader.Comma, reader.TrimLeadingSpace, reader.FieldsPerRecord = comma, true, -1
 	var out []textRow
 	for len(out) <= api.MaxBatch+1 { // with a header
 		cells, err := reader.Read()
@@ -88,6 +83,24 @@ func (l *language) records(text string) ([]textRow, error) {
 		}
 	}
 	return out, nil
+}
+
+// separatorLine is a first line by which Excel is told the separator.
+var separatorLine = regexp.MustCompile(`^(?i:sep=)([,;\t])\r?(?:\n|$)`)
+
+// separator is what parts the cells of a text: what its separator line says, which becomes an empty one, or what
+// its first line has.
+func separator(text string) (comma rune, rows string) {
+	if said := separatorLine.FindStringSubmatch(text); said != nil {
+		return rune(said[1][0]), "\n" + text[len(said[0]):]
+	}
+	first, _, _ := strings.Cut(text, "\n")
+	for _, comma := range ";\t" {
+		if strings.ContainsRune(first, comma) {
+			return comma, text
+		}
+	}
+	return ',', text
 }
 
 // used is how many cells a row has, without the empty ones at its end that a separator makes.
@@ -165,11 +178,21 @@ func (l *language) columns(names, features []string) ([]int, error) {
 	for i, f := range features {
 		column, ok := at[f]
 		if !ok {
-			return nil, unreadable(l.must("predict.no_column", f))
+			return nil, unreadable(l.must("predict.no_column", f, found(names)))
 		}
 		order[i] = column
 	}
 	return order, nil
+}
+
+// found shows the names of a first line, or their beginning.
+func found(names []string) string {
+	const most = 300
+	text := []rune(strings.Join(names, ", "))
+	if len(text) > most {
+		text = append(text[:most], '…')
+	}
+	return string(text)
 }
 
 // quotes says where quotes are in the wrong place, which is all that keeps rows from being told apart.
