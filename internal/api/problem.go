@@ -9,12 +9,13 @@ import (
 // ProblemType is the content type of every error answer.
 const ProblemType = "application/problem+json"
 
-// Problem is an error answer, RFC 9457 with the members code, request_id, errors and checks added.
+// Problem is an error answer, RFC 9457 with the members code, remarks, request_id, errors and checks added.
 type Problem struct {
-	Type   string `json:"type,omitempty" doc:"Absent: about:blank, the status says it all"`
-	Title  string `json:"title" doc:"The status in words" example:"Unprocessable Entity"`
-	Status int    `json:"status" doc:"The HTTP status" example:"422"`
-	Detail string `json:"detail,omitempty" doc:"What went wrong this time, for a person"`
+	Type    string   `json:"type,omitempty" doc:"Absent: about:blank, the status says it all"`
+	Title   string   `json:"title" doc:"The status in words" example:"Unprocessable Entity"`
+	Status  int      `json:"status" doc:"The HTTP status" example:"422"`
+	Detail  string   `json:"detail,omitempty" doc:"What went wrong this time, for a person"`
+	Remarks []Remark `json:"remarks,omitempty" doc:"What detail and errors say; absent if only their words are known"`
 	// Code is for programs: it stays the same when the words change.
 	Code      string       `json:"code,omitempty" doc:"The kind of error, for programs" example:"invalid"`
 	RequestID string       `json:"request_id,omitempty" doc:"Quote it to whoever reads the log"`

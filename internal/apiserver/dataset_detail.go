@@ -56,10 +56,22 @@ func (s *Server) handlePreview(w http.ResponseWriter, r *http.Request) {
 	}
 	p, err := tabular.NewPreview(head, r.URL.Query().Get("whole") == "true")
 	if err != nil {
-		s.fail(w, r, &ml.Error{Code: ml.CodeUnprocessed, Message: err.Error()})
+		s.fail(w, r, notATable(err))
 		return
 	}
 	s.writeJSON(w, r, http.StatusOK, jsonContent[0], previewOf(p))
+}
+
+// notATable is what a preview has against a file.
+func notATable(err error) error {
+	out := &ml.Error{Code: ml.CodeUnprocessed, Message: err.Error(), Err: err}
+	var file *tabular.FileError
+	if errors.As(err, &file) {
+		for _, r := range file.Remarks {
+			out.Remarks = append(out.Remarks, ml.Remark(r))
+		}
+	}
+	return out
 }
 
 func previewOf(p tabular.Preview) api.DatasetPreview {

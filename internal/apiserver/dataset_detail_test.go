@@ -52,6 +52,10 @@ func TestPreview(t *testing.T) {
 	if _, err := c.Preview(t.Context(), []byte("a,a\n1,2\n"), true); api.AsProblem(err) == nil || api.AsProblem(err).Status != 422 || !strings.Contains(err.Error(), "same name") {
 		t.Errorf("no table: %v", err)
 	}
+	_, err = c.Preview(t.Context(), []byte("\xe2ge,y\n1,2\n"), true)
+	if p := api.AsProblem(err); p == nil || len(p.Remarks) != 1 || p.Remarks[0].Code != "file.name_not_utf8" || p.Remarks[0].Values["name"] != `"âge"` {
+		t.Errorf("not UTF-8: %v", err)
+	}
 	if _, err := c.Preview(t.Context(), make([]byte, api.MaxPreview+1), false); api.AsProblem(err) == nil || api.AsProblem(err).Status != 413 {
 		t.Errorf("too much of a file: %v", err)
 	}

@@ -110,6 +110,7 @@ func plainFailure(err error) *failure {
 		return newFailure(http.StatusInsufficientStorage, ml.CodeStorageFull, "the disk is full")
 	case errors.As(err, &coded) && statusOf(coded.Code) != http.StatusInternalServerError:
 		f := newFailure(statusOf(coded.Code), coded.Code, coded.Message)
+		f.Remarks = remarksOf(coded.Remarks)
 		for _, field := range coded.Fields {
 			f.Errors = append(f.Errors, api.FieldError{Location: field.Location, Message: field.Message, Value: shown(field.Location, field.Value)})
 		}

@@ -178,10 +178,16 @@ func TestUploadRefused(t *testing.T) {
 		t.Errorf("imported %v", b.imported)
 	}
 
-	b.fail = &ml.Error{Code: ml.CodeInvalid, Message: "line 70000 can't be used", Fields: []ml.FieldError{{Location: "line 70000, column a", Message: "is no number", Value: "x"}}}
+	b.fail = &ml.Error{
+		Code: ml.CodeInvalid, Message: "line 70000 can't be used", Fields: []ml.FieldError{{Location: "line 70000, column a", Message: "is no number", Value: "x"}},
+		Remarks: []ml.Remark{{Code: "file.bad_row", Values: map[string]any{"line": 70000.0}}},
+	}
 	p := problem(t, b.send(t, "POST", "/datasets?target=y", "user", csv, "Content-Type: text/csv"), 422)
 	if got := fields(p); !slices.Equal(got, []string{"line 70000, column a"}) {
 		t.Errorf("a bad line: %+v", p)
+	}
+	if diff := cmp.Diff([]api.Remark{{Code: "file.bad_row", Values: map[string]any{"line": 70000.0}}}, p.Remarks); diff != "" {
+		t.Errorf("what it says (-want +got):\n%s", diff)
 	}
 	if got := b.events(); len(got) != 0 {
 		t.Errorf("audit of what was refused: %v", got)

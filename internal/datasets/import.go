@@ -152,10 +152,20 @@ func refused(err error) error {
 			f.Location += fmt.Sprintf(", column %q", row.Column)
 		}
 		return &ml.Error{
-			Code: ml.CodeInvalid, Message: "the file has a bad row, and nothing of it was kept", Fields: []ml.FieldError{f}, Err: err,
+			Code: ml.CodeInvalid, Message: "the file has a bad row, and nothing of it was kept", Fields: []ml.FieldError{f},
+			Remarks: remarks(row.Remarks()), Err: err,
 		}
 	case errors.As(err, &file):
-		return &ml.Error{Code: ml.CodeInvalid, Message: file.Reason, Err: err}
+		return &ml.Error{Code: ml.CodeInvalid, Message: file.Reason, Remarks: remarks(file.Remarks), Err: err}
 	}
 	return stored(err)
+}
+
+// remarks are what an error of a file says.
+func remarks(said []tabular.Remark) []ml.Remark {
+	out := make([]ml.Remark, len(said))
+	for i, r := range said {
+		out[i] = ml.Remark(r)
+	}
+	return out
 }

@@ -134,6 +134,27 @@ func manyLines(n int, bad ...int) string {
 	return s.String()
 }
 
+// What is wrong with a file is told by codes, for whoever words it in another language.
+func TestImportTellsByCodes(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for text, want := range map[string][]ml.Remark{
+		"a,y\n1,no\nabc,yes\n": {{Code: "file.bad_value", Values: map[string]any{"line": 3, "column": `"a"`}}, {Code: "row.not_a_number", Values: map[string]any{"value": `"abc"`}}},
+		"a,y\n1,no\n2\n":       {{Code: "file.bad_row", Values: map[string]any{"line": 3}}, {Code: "row.fields", Values: map[string]any{"fields": 1, "want": 2}}},
+		"\xff\xfea\x00":        {{Code: "file.utf16"}},
+		"\xe2ge,y\n":           {{Code: "file.name_not_utf8", Values: map[string]any{"column": 1, "name": `"âge"`}}},
+	} {
+		_, _, err := b.Import(t.Context(), strings.NewReader(text), ImportSpec{Target: "y"})
+		var coded *ml.Error
+		if !errors.As(err, &coded) {
+			t.Fatalf("%q: %v", text, err)
+		}
+		if diff := cmp.Diff(want, coded.Remarks); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", text, diff)
+		}
+	}
+}
+
 func TestImportRefusesABadRow(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

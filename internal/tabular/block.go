@@ -58,7 +58,7 @@ func (s *blocks) next(b *block) {
 			break
 		}
 		if len(b.data) > s.limit {
-			b.err = fileErrorf("the row on line %d is longer than %d bytes; is a quote left open?", s.line, s.limit)
+			b.err = fileErrorf("file.row_long", told{"line": s.line, "most": s.limit}, "the row on line %d is longer than %d bytes; is a quote left open?", s.line, s.limit)
 			break
 		}
 		want = 2 * len(b.data)

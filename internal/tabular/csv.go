@@ -247,11 +247,15 @@ func (m *merger) finish(target string) error {
 	m.report.Classes = m.classes.values
 	switch {
 	case m.report.Rows == 0 && m.report.BadCount > 0:
-		return fileErrorf("none of the %d rows is good; the first: %s", m.report.BadCount, m.report.Bad[0])
+		first := m.report.Bad[0]
+		err := fileErrorf("file.no_good_row", told{"rows": m.report.BadCount}, "none of the %d rows is good; the first: %s", m.report.BadCount, first)
+		err.Remarks = append(err.Remarks, first.Remarks()...)
+		return err
 	case m.report.Rows == 0:
-		return fileErrorf("the file has a header and no rows")
+		return fileErrorf("file.no_rows", nil, "the file has a header and no rows")
 	case m.classes.n == 1:
-		return fileErrorf("the target %s is always %s: two values are needed", quote(target), quote(m.classes.values[0]))
+		shown, only := quote(target), quote(m.classes.values[0])
+		return fileErrorf("file.one_class", told{"target": shown, "class": only}, "the target %s is always %s: two values are needed", shown, only)
 	}
 	return nil
 }

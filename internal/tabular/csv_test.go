@@ -131,7 +131,7 @@ func TestReadCSVBadRows(t *testing.T) {
 		"1,2,maybe":           {Column: "y", Reason: `a third value "maybe", after "no" (line 2) and "yes" (line 3): a target has two`},
 		`1,2 "x",no`:          {Column: "b", Reason: "a quote inside a field that is not in quotes"},
 		`1,"2"3,no`:           {Column: "b", Reason: "text after the closing quote"},
-		"1,2,\xff":            {Column: "y", Reason: `not UTF-8: "\xff"`},
+		"1,2,\xff":            {Column: "y", Reason: `not UTF-8: "ÿ"`},
 		"1 2,2,no":            {Column: "a", Reason: `not a number: "1 2"`},
 		"1,2\x00,no":          {Column: "b", Reason: `not a number: "2\x00"`},
 		"\u00a01,2,no":        {Column: "a", Reason: `not a number: "\u00a01"`},
@@ -283,7 +283,7 @@ func TestReadCSVFileErrors(t *testing.T) {
 		{name: "only the target", text: "y\n1\n", want: "no column beside the target"},
 		{name: "all ignored", text: "a,y\n1,1\n", want: `no column beside the target "y" that could be a feature; left out are "a"`, options: CSVOptions{Ignore: []string{"a"}}},
 		{name: "one class", text: "a,y\n1,no\n2,no\n", want: `the target "y" is always "no"`},
-		{name: "not UTF-8", text: "a,\xff,y\n", want: "name of column 2 is not UTF-8: \"\\xff\"; save the file"},
+		{name: "not UTF-8", text: "a,\xe2ge\x9c,y\n", want: `name of column 2 is not UTF-8: "âgeœ"; save the file`},
 		{name: "UTF-16", text: "\xff\xfea\x00,\x00y\x00", want: "UTF-16"},
 		{name: "spreadsheet", text: "PK\x03\x04\x14\x00", want: "export it as CSV"},
 		{name: "gzip", text: "\x1f\x8b\x08\x00", want: "unpack it to CSV first"},
@@ -308,6 +308,14 @@ func TestReadCSVFileErrors(t *testing.T) {
 			_, err := readAll(c.text, c.options)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, want %s", err, c.want)
+			}
+			var said interface{ Remarks() []Remark }
+			var file *FileError
+			switch {
+			case errors.As(err, &said) && len(said.Remarks()) == 2:
+			case errors.As(err, &file) && len(file.Remarks) > 0 && file.Remarks[0].Code != "":
+			default:
+				t.Errorf("%v is told in English alone", err)
 			}
 		})
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // RowError says what is wrong with one row of a file.
@@ -16,6 +18,21 @@ type RowError struct {
 	// Code and Values are the reason for whoever words it in another language.
 	Code   string
 	Values map[string]any
+}
+
+// Remark is what an error says, for whoever words it in another language.
+type Remark struct {
+	Code   string
+	Values map[string]any
+}
+
+// Remarks are what the error says.
+func (e RowError) Remarks() []Remark {
+	at := Remark{"file.bad_row", map[string]any{"line": e.Line}}
+	if e.Column != "" {
+		at = Remark{"file.bad_value", map[string]any{"line": e.Line, "column": quote(e.Column)}}
+	}
+	return []Remark{at, {e.Code, e.Values}}
 }
 
 // fault is a reason.
@@ -49,18 +66,29 @@ func (e RowError) Error() string {
 // FileError says why a file as a whole can't be read as a table.
 type FileError struct {
 	Reason string
+	// Remarks are what the reason says.
+	Remarks []Remark
 }
 
 // Error implements error.
 func (e *FileError) Error() string { return e.Reason }
 
-func fileErrorf(format string, args ...any) *FileError {
-	return &FileError{Reason: fmt.Sprintf(format, args...)}
+// told are the values of a reason.
+type told map[string]any
+
+func fileErrorf(code string, values told, format string, args ...any) *FileError {
+	return &FileError{Reason: fmt.Sprintf(format, args...), Remarks: []Remark{{code, values}}}
 }
 
-// quote shows text from a file in a message, shortened.
+// quote shows text from a file in a message, shortened. What is not UTF-8 is shown as it looks to who wrote it, on
+// Windows most likely.
 func quote(s string) string {
 	const most = 60
+	if !utf8.ValidString(s) {
+		if read, err := charmap.Windows1252.NewDecoder().String(s); err == nil {
+			s = read
+		}
+	}
 	if len(s) > most {
 		cut := most
 		for cut > most-utf8.UTFMax && !utf8.RuneStart(s[cut]) {

@@ -35,13 +35,13 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 		return header{}, err
 	}
 	if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
-		return header{}, fileErrorf("the file is UTF-16 text; save it as UTF-8")
+		return header{}, fileErrorf("file.utf16", nil, "the file is UTF-16 text; save it as UTF-8")
 	}
 	if bytes.HasPrefix(data, []byte("PK\x03\x04")) {
-		return header{}, fileErrorf("the file is a spreadsheet (.xlsx, .ods) or a ZIP archive; export it as CSV, or unpack it")
+		return header{}, fileErrorf("file.spreadsheet", nil, "the file is a spreadsheet (.xlsx, .ods) or a ZIP archive; export it as CSV, or unpack it")
 	}
 	if bytes.HasPrefix(data, []byte{0x1F, 0x8B}) {
-		return header{}, fileErrorf("the file is compressed (.gz); unpack it to CSV first")
+		return header{}, fileErrorf("file.compressed", nil, "the file is compressed (.gz); unpack it to CSV first")
 	}
 	i := 0
 	if bytes.HasPrefix(data, []byte{0xEF, 0xBB, 0xBF}) {
@@ -60,24 +60,24 @@ func readHeader(s *blocks, o CSVOptions) (header, error) {
 		s.line++
 	}
 	if i == len(data) {
-		return header{}, fileErrorf("the file is empty; a header with the names of the columns is required")
+		return header{}, fileErrorf("file.empty", nil, "the file is empty; a header with the names of the columns is required")
 	}
 	s.delim = cmp.Or(delim, delimiter(data[i:]))
 	fields, end, state := scanRecord(data, i, s.delim, nil)
 	switch {
 	case state == recordBroken:
-		return header{}, fileErrorf("the header on line %d has a quote in the wrong place", s.line)
+		return header{}, fileErrorf("file.header_quote", told{"line": s.line}, "the header on line %d has a quote in the wrong place", s.line)
 	case state == recordOpenQuote && s.eof:
-		return header{}, fileErrorf("the quotes in the header on line %d are never closed", s.line)
+		return header{}, fileErrorf("file.header_open", told{"line": s.line}, "the quotes in the header on line %d are never closed", s.line)
 	case state != recordComplete && !s.eof:
-		return header{}, fileErrorf("the header on line %d is longer than %d bytes", s.line, len(data))
+		return header{}, fileErrorf("file.header_long", told{"line": s.line, "most": len(data)}, "the header on line %d is longer than %d bytes", s.line, len(data))
 	}
 	columns := make([]string, len(fields))
 	for j, f := range fields {
 		columns[j] = oneLine(string(f.text(data)))
 	}
 	if allNumbers(columns) {
-		return header{}, fileErrorf("line %d has numbers only, but the first line must be a header with the names of the columns: "+
+		return header{}, fileErrorf("file.no_header", told{"line": s.line}, "line %d has numbers only, but the first line must be a header with the names of the columns: "+
 			"add one above it; if these are the names, put a letter into one of them", s.line)
 	}
 	s.line += bytes.Count(data[i:end], newline)
@@ -120,11 +120,11 @@ func delimiter(b []byte) byte {
 
 func newHeader(columns []string, o CSVOptions) (header, error) {
 	if len(columns) > o.MaxColumns {
-		return header{}, fileErrorf("the file has %d columns, at most %d are possible", len(columns), o.MaxColumns)
+		return header{}, fileErrorf("file.wide", told{"columns": len(columns), "most": o.MaxColumns}, "the file has %d columns, at most %d are possible", len(columns), o.MaxColumns)
 	}
 	ignore := ignored(o.Ignore, columns)
 	if slices.Contains(ignore, o.Target) {
-		return header{}, fileErrorf("the target %s can't be left out", quote(o.Target))
+		return header{}, fileErrorf("file.target_ignored", told{"target": quote(o.Target)}, "the target %s can't be left out", quote(o.Target))
 	}
 	h := header{columns: columns, slots: make([]int, len(columns))}
 	first := make(map[string]int, len(columns))
@@ -132,13 +132,13 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 	for j, name := range columns {
 		switch at, twice := first[name]; {
 		case name == "":
-			return header{}, fileErrorf("column %d has no name%s", j+1, indexHint(j))
+			return header{}, fileErrorf("file.nameless", told{"column": j + 1}, "column %d has no name%s", j+1, indexHint(j))
 		case twice:
-			return header{}, fileErrorf("columns %d and %d have the same name: %s", at+1, j+1, quote(name))
+			return header{}, fileErrorf("file.same_name", told{"first": at + 1, "second": j + 1, "name": quote(name)}, "columns %d and %d have the same name: %s", at+1, j+1, quote(name))
 		case len(name) > maxName:
-			return header{}, fileErrorf("the name of column %d is longer than %d bytes: %s", j+1, maxName, quote(name))
+			return header{}, fileErrorf("file.name_long", told{"column": j + 1, "most": maxName, "name": quote(name)}, "the name of column %d is longer than %d bytes: %s", j+1, maxName, quote(name))
 		case !utf8.ValidString(name):
-			return header{}, fileErrorf("the name of column %d is not UTF-8: %s; save the file as UTF-8", j+1, quote(name))
+			return header{}, fileErrorf("file.name_not_utf8", told{"column": j + 1, "name": quote(name)}, "the name of column %d is not UTF-8: %s; save the file as UTF-8", j+1, quote(name))
 		}
 		first[name] = j
 		switch {
@@ -150,7 +150,7 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 			h.slots[j] = len(h.features)
 			h.features = append(h.features, name)
 			if size += len(name); size > maxNames {
-				return header{}, fileErrorf("the names of the columns are longer than %d bytes together; shorten them, or leave columns out", maxNames)
+				return header{}, fileErrorf("file.names_long", told{"most": maxNames}, "the names of the columns are longer than %d bytes together; shorten them, or leave columns out", maxNames)
 			}
 		}
 	}
@@ -160,7 +160,7 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 	}
 	for _, name := range named {
 		if _, ok := first[name]; !ok {
-			return header{}, fileErrorf("there is no column %s; the columns are %s%s", quote(name), list(columns), headerHint(columns))
+			return header{}, fileErrorf("file.no_column", told{"name": quote(name), "columns": list(columns)}, "there is no column %s; the columns are %s%s", quote(name), list(columns), headerHint(columns))
 		}
 	}
 	if len(h.features) == 0 {
@@ -168,7 +168,7 @@ func newHeader(columns []string, o CSVOptions) (header, error) {
 		if len(ignore) > 0 {
 			left = "; left out are " + list(ignore)
 		}
-		return header{}, fileErrorf("there is no column beside the target %s that could be a feature%s", quote(o.Target), left)
+		return header{}, fileErrorf("file.no_features", told{"target": quote(o.Target)}, "there is no column beside the target %s that could be a feature%s", quote(o.Target), left)
 	}
 	return h, nil
 }

@@ -148,7 +148,8 @@ func (p *parser) slowRow(b *block, i, line int) (int, *RowError) {
 	last := b.fields[len(b.fields)-1]
 	switch {
 	case state == recordOpenQuote:
-		b.err = fileErrorf("the quotes that open on line %d are never closed", line+bytes.Count(b.data[i:last.start], newline))
+		open := line + bytes.Count(b.data[i:last.start], newline)
+		b.err = fileErrorf("file.row_open", told{"line": open}, "the quotes that open on line %d are never closed", open)
 		return next, nil
 	case state == recordBroken && last.quoted:
 		return fail(len(b.fields)-1, fault{code: "row.after_quote", text: "text after the closing quote"})

@@ -52,7 +52,8 @@ func NewPreview(head []byte, whole bool) (Preview, error) {
 		return Preview{}, err
 	}
 	if len(h.columns) < 2 {
-		return Preview{}, fileErrorf("the file has one column, %s; a feature and a target are needed, separated by commas, semicolons or tabs", quote(h.columns[0]))
+		return Preview{}, fileErrorf("file.one_column", told{"name": quote(h.columns[0])},
+			"the file has one column, %s; a feature and a target are needed, separated by commas, semicolons or tabs", quote(h.columns[0]))
 	}
 	p := Preview{Delimiter: s.delim, Decimal: guessDecimal(s, h), Columns: make([]PreviewColumn, len(h.columns))}
 	for j, name := range h.columns {

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -42,4 +43,29 @@ func TestPagesSayInTheReadersLanguage(t *testing.T) {
 		}
 	}
 	v.get("/drift").wants(t, http.StatusOK, "No retraining, because the last one was 15s ago (cooldown 1h).")
+}
+
+// So is what the API has against a form: its own sentences and no field names beside them. What has no codes, or
+// unknown ones, stays English and is marked as such.
+func TestProblemsAreSaidInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	refused := api.Problem{
+		Status: http.StatusUnprocessableEntity, Detail: "the file has a bad row", Errors: []api.FieldError{{Location: "line 402", Message: "not a number"}},
+		Remarks: []api.Remark{{Code: "file.bad_value", Values: map[string]any{"line": 402, "column": "taille"}}, {Code: "row.not_a_number", Values: map[string]any{"value": "<abc>"}}},
+	}
+	f.set(func() { f.refuse = &refused })
+	imported := func() answered {
+		r := v.formWith("/data/import", "the file", url.Values{"target": {"ill"}})
+		r.AddCookie(french)
+		return v.send(r)
+	}
+	page := imported()
+	page.wants(t, http.StatusUnprocessableEntity, "Rien n’a été importé, car la ligne 402 est inutilisable, à cause de sa colonne taille. Ce n’est pas un nombre\u00a0: &lt;abc&gt;.")
+	if strings.Contains(page.body, "bad row") || strings.Contains(page.body, "not a number") {
+		t.Error("the page is half English")
+	}
+	f.set(func() { refused.Remarks[1].Code = "of a newer API" })
+	imported().wants(t, http.StatusUnprocessableEntity, `<p lang="en">the file has a bad row</p>`, "line 402: not a number")
 }

@@ -19,6 +19,12 @@ import (
 // upload sends a form with a file; "" is none.
 func (v *visitor) upload(path, file string, fields url.Values) answered {
 	v.t.Helper()
+	return v.send(v.formWith(path, file, fields))
+}
+
+// formWith is a form with a file.
+func (v *visitor) formWith(path, file string, fields url.Values) *http.Request {
+	v.t.Helper()
 	var body bytes.Buffer
 	form := multipart.NewWriter(&body)
 	for name, values := range fields {
@@ -44,7 +50,7 @@ func (v *visitor) upload(path, file string, fields url.Values) answered {
 		v.t.Fatal(err)
 	}
 	r.Header.Set("Content-Type", form.FormDataContentType())
-	return v.send(r)
+	return r
 }
 
 // taking has the API's imports answered by one that reads them as they come.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"iacontinu/internal/api"
+	"iacontinu/internal/wording"
 )
 
 // page is one that the navigation lists.
@@ -242,7 +243,8 @@ func (s *Server) fail(r *http.Request, v *visit, err error) int {
 	return p.Status
 }
 
-// faultOf tells of a problem: what kind it is in the reader's language, and what the API says of it.
+// faultOf tells of a problem: what kind it is in the reader's language, and what the API says of it,
+// in that language too where it says it by codes.
 func (l *language) faultOf(p *api.Problem) *fault {
 	f := &fault{Text: p.Detail, English: true, RequestID: p.RequestID}
 	kind := "other"
@@ -261,6 +263,10 @@ func (l *language) faultOf(p *api.Problem) *fault {
 		kind = "invalid"
 	}
 	f.Title = l.must("fault." + kind)
+	if words, ok := wording.Text(l.wording, p.Remarks); ok {
+		f.Text, f.English = words, false
+		return f
+	}
 	for _, e := range p.Errors {
 		f.Fields = append(f.Fields, strings.TrimPrefix(e.Location+": "+e.Message, ": "))
 	}
