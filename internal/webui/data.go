@@ -26,7 +26,7 @@ type dataData struct {
 	Charts  []template.HTML
 	Unshown int // features without a chart
 
-	Preview  *api.DatasetPreview
+	Preview  *previewed
 	Imported *api.ImportResponse // with something to tell of
 	Wrong    string              // what is wrong with the generation asked for
 	Asked    url.Values          // that generation
@@ -168,10 +168,10 @@ func (v *visit) generation(r *http.Request) (in api.GenerateRequest, wrong strin
 		in.Seed = &seed
 	}
 	switch {
-	case err != nil || samples < 1 || samples != math.Trunc(samples):
+	case err != nil || samples != math.Trunc(samples):
 		return in, v.must("data.bad_generation")
-	case samples > synth.MaxSamples:
-		return in, v.must("data.too_many_rows", synth.MaxSamples)
+	case samples < 1 || samples > synth.MaxSamples:
+		return in, v.must("data.rows_at_once", synth.MaxSamples)
 	}
 	in.Samples = int(samples)
 	if kind := r.PostFormValue("drift"); kind != "hour" {

@@ -38,13 +38,16 @@ func TestGenerateForm(t *testing.T) {
 		}
 	}
 	for name, form := range map[string]url.Values{
-		"words": {"samples": {"many"}}, "none": {"samples": {"0"}}, "part": {"samples": {"2,5"}}, "seed": {"samples": {"3"}, "seed": {"-1"}},
+		"words": {"samples": {"many"}}, "part": {"samples": {"2,5"}}, "seed": {"samples": {"3"}, "seed": {"-1"}},
 	} {
 		if page := v.post("/data/generate", form); page.status != http.StatusUnprocessableEntity || !strings.Contains(page.body, "are whole numbers") {
 			t.Errorf("%s: %d", name, page.status)
 		}
 	}
-	v.post("/data/generate", url.Values{"samples": {"2,000,000"}, "seed": {"7"}, "drift": {"label"}}).wants(t, http.StatusUnprocessableEntity, "At most 1,000,000 rows can be made at once.",
+	for _, samples := range []string{"0", "-5", "1,000,001"} {
+		v.post("/data/generate", url.Values{"samples": {samples}}).wants(t, http.StatusUnprocessableEntity, "From 1 to 1,000,000 rows can be made at once.")
+	}
+	v.post("/data/generate", url.Values{"samples": {"2,000,000"}, "seed": {"7"}, "drift": {"label"}}).wants(t, http.StatusUnprocessableEntity, "From 1 to 1,000,000 rows can be made at once.",
 		`value="2,000,000" required aria-invalid="true" aria-describedby="generate-wrong" autofocus>`, `value="7"`, `<option value="label" selected>`)
 	f.set(func() {
 		f.refuse = &api.Problem{Status: http.StatusUnprocessableEntity, Detail: "samples is too large"}
@@ -65,6 +68,72 @@ func TestPreviewComesBeforeTheImport(t *testing.T) {
 		t.Errorf("asked %q, want %q", got, want)
 	}
 	v.upload("/data/preview", "", nil).wants(t, http.StatusUnprocessableEntity, "There is no file")
+}
+
+// What can't be imported is refused before it is sent: there is no choice that would help.
+func TestPreviewRefusesWhatHasNothingToLearn(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	number := []api.PreviewColumn{{Name: "age", Kind: "number"}, {Name: "dose", Kind: "number"}}
+	rows := [][]string{{"1", "2"}}
+	for name, c := range map[string]struct {
+		seen   api.DatasetPreview
+		fields url.Values
+		status int
+		want   string
+	}{
+		"no rows":                  {api.DatasetPreview{Columns: number}, nil, http.StatusUnprocessableEntity, "There are no rows below the names of the columns"},
+		"no target":                {api.DatasetPreview{Columns: number, Rows: rows, RowsRead: 9}, nil, http.StatusUnprocessableEntity, "No column has exactly two values"},
+		"perhaps one further down": {api.DatasetPreview{Columns: number, Rows: rows, RowsRead: 9}, url.Values{"cut": {"1"}}, http.StatusOK, "Choose one with two values"},
+	} {
+		f.set(func() { f.seen = &c.seen })
+		page := v.upload("/data/preview", "a file", c.fields)
+		page.wants(t, c.status, c.want)
+		if offered := strings.Contains(page.body, `name="target"`); offered != (c.status == http.StatusOK) {
+			t.Errorf("%s: the import is offered: %t", name, offered)
+		}
+	}
+}
+
+// Rows that would be refused are left out unless the file is corrected; a form that unticks it is not sent.
+func TestPreviewHasBadRowsLeftOut(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	const box = `<input type="checkbox" name="skip_bad" value="1"`
+	v.upload("/data/preview", "a file", nil).wants(t, http.StatusOK, box+" checked required>", "As it is, the file is imported only without them")
+	f.set(func() {
+		f.seen = &api.DatasetPreview{Columns: []api.PreviewColumn{{Name: "ill", Kind: "number"}}, Target: "ill", Rows: [][]string{{"1"}}, RowsRead: 1}
+	})
+	page := v.upload("/data/preview", "a file", nil)
+	page.wants(t, http.StatusOK, box+">") // rows further down may be bad
+	if strings.Contains(page.body, "only without them") {
+		t.Error("a file without a bad row is said to have some")
+	}
+}
+
+// What was chosen for a file stays where the API refuses it, and where it is looked at again.
+func TestRefusedImportKeepsItsChoices(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f.taking(func(w http.ResponseWriter, _ *http.Request) {
+		f.problem(w, api.Problem{Status: http.StatusUnprocessableEntity, Detail: "a third value on line 5000"})
+	}), "ann")
+	fields := url.Values{"target": {"age"}, "ignore": {"ill"}, "skip_bad": {"1"}}
+	kept := []string{`<option selected>age</option>`, `value="ill" checked`, `value="note" checked`, `name="skip_bad" value="1" checked`}
+	f.set(func() {
+		f.seen = &api.DatasetPreview{
+			Columns: []api.PreviewColumn{{Name: "age", Kind: "number"}, {Name: "note", Kind: "text"}, {Name: "ill", Kind: "number"}}, Target: "ill", Rows: [][]string{{"1", "x", "0"}}, RowsRead: 1,
+		}
+	})
+	page := v.upload("/data/import", strings.Repeat("1,2,3\n", api.MaxPreview), fields)
+	page.wants(t, http.StatusUnprocessableEntity, append(kept, "a third value on line 5000", `<p class="fine">Choose the file once more`)...)
+	if want := `65536 bytes, whole ""`; !slices.Contains(f.asked, want) {
+		t.Errorf("asked %.300q, want %s", f.asked, want)
+	}
+	v.upload("/data/preview", "a file", fields).wants(t, http.StatusOK, kept...)
+	v.upload("/data/preview", "a file", url.Values{"target": {"of another file"}}).wants(t, http.StatusOK, `<option selected>ill</option>`)
 }
 
 func TestImportForm(t *testing.T) {

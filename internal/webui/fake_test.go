@@ -49,8 +49,9 @@ type fakeAPI struct {
 	services api.ServiceList
 	kpis     api.KPIs
 	job      api.Job
-	refuse   *api.Problem // answers every change
-	asked    []string     // changes
+	refuse   *api.Problem        // answers every change
+	seen     *api.DatasetPreview // in every file
+	asked    []string            // changes
 	features []map[string]any
 	askedFor string         // by the last request
 	traces   map[string]int // requests by the flags of their traceparent
@@ -337,6 +338,9 @@ func (f *fakeAPI) changeMore(r *http.Request, role string) func(http.ResponseWri
 		return give(http.StatusOK, api.GenerateResponse{GenerationID: 1})
 	case "POST " + api.PathPreview:
 		f.asked = append(f.asked, fmt.Sprintf("%d bytes, whole %q", len(file), r.URL.Query().Get("whole")))
+		if f.seen != nil {
+			return give(http.StatusOK, *f.seen)
+		}
 		return give(http.StatusOK, api.DatasetPreview{
 			Columns: []api.PreviewColumn{{Name: "age", Kind: "number"}, {Name: "note", Kind: "text"}, {Name: "ill", Kind: "text"}}, Target: "ill",
 			Rows: [][]string{{"1", "<i>", "no"}}, RowsRead: 2, Problems: []api.BadRow{{Line: 3, Column: "age", Reason: "is not a number"}},

@@ -2,6 +2,7 @@ package webui
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -50,7 +51,7 @@ func (s *Server) uploaded(w http.ResponseWriter, r *http.Request) (*upload, erro
 		case err != nil:
 			return nil, err
 		case part.FormName() == "file":
-			up.name, up.file = part.FileName(), bufio.NewReader(part)
+			up.name, up.file = part.FileName(), bufio.NewReaderSize(part, api.MaxPreview+1)
 			if _, err := up.file.Peek(1); errors.Is(err, io.EOF) {
 				return nil, errNoFile
 			}
@@ -67,6 +68,21 @@ func (s *Server) uploaded(w http.ResponseWriter, r *http.Request) (*upload, erro
 	}
 }
 
+// beginning is what a preview is given of a file.
+type beginning struct {
+	text  []byte
+	whole bool // it is all of the file
+}
+
+// begin waits for the beginning of the file, which stays to be read.
+func (up *upload) begin() (beginning, error) {
+	text, err := up.file.Peek(api.MaxPreview + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return beginning{}, err
+	}
+	return beginning{bytes.Clone(text[:min(len(text), api.MaxPreview)]), err != nil && up.fields.Get("cut") == ""}, nil
+}
+
 // readRest reads what is left of a form: a browser that is still sending does not read the answer.
 func readRest(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
@@ -78,29 +94,71 @@ func (s *Server) preview(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.refuseUpload(w, r, v, err)
 		return
 	}
-	head, err := io.ReadAll(io.LimitReader(up.file, api.MaxPreview))
+	head, err := up.begin()
 	if err != nil {
 		s.refuseUpload(w, r, v, err)
 		return
 	}
-	_, end := up.file.Peek(1)
-	whole := errors.Is(end, io.EOF) && up.fields.Get("cut") == ""
 	readRest(r)
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
-	seen, err := v.client.Preview(ctx, head, whole)
+	seen, err := v.client.Preview(ctx, head.text, head.whole)
 	if err != nil {
 		s.refuse(w, r, v, "data", err)
 		return
 	}
-	v.Data = &dataData{Preview: &seen}
+	if text := v.nothingToLearn(seen, head.whole); text != "" {
+		v.Fault = &fault{Title: v.must("fault.invalid"), Text: text}
+		s.answer(w, r, v, pageOf("data"), http.StatusUnprocessableEntity)
+		return
+	}
+	v.Data = &dataData{Preview: chosenOf(seen, up.fields)}
 	s.answer(w, r, v, pageOf("data"), http.StatusOK)
+}
+
+// nothingToLearn says why a file can't be imported, whatever is chosen for it; "" if it might be.
+func (l *language) nothingToLearn(seen api.DatasetPreview, whole bool) string {
+	switch {
+	case !whole: // more may come
+	case seen.RowsRead == 0:
+		return l.must("data.no_rows")
+	case seen.Target == "" && len(seen.Rows) > 0:
+		return l.must("data.no_target")
+	}
+	return ""
+}
+
+// previewed is what a file's beginning tells of it, and what is chosen for it.
+type previewed struct {
+	api.DatasetPreview
+	SkipBad bool
+	Refused bool // it was sent, so that only the browser has it
+	ignored []string
+}
+
+// chosenOf has the fields' choices for the columns that there are.
+func chosenOf(seen api.DatasetPreview, fields url.Values) *previewed {
+	p := &previewed{DatasetPreview: seen, SkipBad: len(seen.Problems) > 0 || fields.Get("skip_bad") != "", ignored: fields["ignore"]}
+	if target := fields.Get("target"); slices.ContainsFunc(seen.Columns, func(c api.PreviewColumn) bool { return c.Name == target }) {
+		p.Target = target
+	}
+	return p
+}
+
+// Ignored tells that a column is left out: as chosen, and where it could be no feature.
+func (p *previewed) Ignored(c api.PreviewColumn) bool {
+	return c.Kind != "number" || slices.Contains(p.ignored, c.Name)
 }
 
 // importFile hands a file on to the API, which says what became of it.
 func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
 	v.Path = "/data"
 	up, err := s.uploaded(w, r)
+	if err != nil {
+		s.refuseUpload(w, r, v, err)
+		return
+	}
+	head, err := up.begin()
 	if err != nil {
 		s.refuseUpload(w, r, v, err)
 		return
@@ -113,6 +171,7 @@ func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
 	case broken != nil:
 		s.refuseUpload(w, r, v, broken)
 	case err != nil:
+		v.keepChoices(ctx, up, head, err)
 		s.refuse(w, r, v, "data", err)
 	case got.BadCount == 0 && got.CopyOf == 0:
 		toDataset(w, r, got.GenerationID, "imported")
@@ -120,6 +179,18 @@ func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
 		v.query = url.Values{"id": {strconv.FormatInt(got.GenerationID, 10)}}
 		v.Data = &dataData{Imported: &got}
 		s.answer(w, r, v, pageOf("data"), http.StatusOK)
+	}
+}
+
+// keepChoices has the page show what was chosen for a file that the API refused.
+func (v *visit) keepChoices(ctx context.Context, up *upload, head beginning, err error) {
+	if api.AsProblem(err) == nil {
+		return // it is away
+	}
+	if seen, err := v.client.Preview(ctx, head.text, head.whole); err == nil {
+		kept := chosenOf(seen, up.fields)
+		kept.Refused = true
+		v.Data = &dataData{Preview: kept}
 	}
 }
 

@@ -172,8 +172,9 @@ addEventListener('pageshow', () => document.querySelectorAll('button[disabled]')
 document.addEventListener('change', async event => {
   const field = event.target.closest?.('input[data-preview]'), file = field?.files[0];
   if (!file) return;
-  const most = Number(field.dataset.most), form = new FormData();
+  const most = Number(field.dataset.most), form = new FormData(field.form); // what is chosen stays
   if (file.size > most) form.set('cut', '1');
+  form.delete('file');
   form.set('file', file.slice(0, most), file.name); // the last: what comes after a file is not read
   const place = document.getElementById(field.id + '-seen');
   place.setAttribute('aria-busy', 'true');
