@@ -164,17 +164,34 @@ func (s *site) feeds() {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := do(s.browser, chromedp.SetUploadFiles("#import", []string{file})); err != nil {
-		s.t.Fatal(err)
-	}
+	s.chooses(file)
 	s.see("#import-seen", "81 rows were looked at")
 	s.see("#import-seen .notice", "Line 82")
 	s.examine("data with a preview")
-	js[bool](s.browser, `document.querySelector('select[name=target]').value = 'ill'; document.querySelector('[name=ignore][value=note]').checked = true; document.querySelector('[name=skip_bad]').checked = true; true`)
+	if js[bool](s.browser, `document.querySelector('[name=skip_bad]').click(); document.querySelector('#import').form.checkValidity()`) {
+		s.t.Error("an import that would be refused for its bad row can be sent")
+	}
+	js[bool](s.browser, `document.querySelector('[name=skip_bad]').click(); document.querySelector('select[name=target]').value = 'age'; true`)
+	s.click("button", "^Import$", s.leadsTo(".notice", "None of the 81 rows can be used"))
+	s.see("#import-seen .fine", "^Choose the file once more")
+	s.chooses(file)
+	s.await("the file is looked at again", func() bool { return !s.sees("#import-seen .fine:not(.unscripted)", "^Choose the file once more") })
+	if kept := js[string](s.browser, `document.querySelector('select[name=target]').value`); kept != "age" {
+		s.t.Errorf("the column to predict is %s after a refusal, not the chosen one", kept)
+	}
+	js[bool](s.browser, `document.querySelector('select[name=target]').value = 'ill'; document.querySelector('[name=ignore][value=note]').checked = true; true`)
 	s.click("button", "^Import$", s.leadsTo(".notice", "80 rows were imported.*1 row can’t be used"))
 	s.see("#data-detail h2", "patients.csv")
 	s.click("button", "^Delete$", s.leadsTo("h2", "^Delete dataset"))
 	s.click(".dialog button", "^Delete$", s.leadsTo(".notice", "The dataset was deleted"))
+}
+
+// chooses a file to import, which the page looks at.
+func (s *site) chooses(file string) {
+	s.t.Helper()
+	if _, err := do(s.browser, chromedp.SetUploadFiles("#import", []string{file})); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 func (s *site) trains() {
