@@ -133,6 +133,11 @@ func TestRefusedImportKeepsItsChoices(t *testing.T) {
 		t.Errorf("asked %.300q, want %s", f.asked, want)
 	}
 	v.upload("/data/preview", "a file", fields).wants(t, http.StatusOK, kept...)
+	f.set(func() { f.seen.Rows, f.seen.RowsRead = nil, 0 })
+	if page := v.upload("/data/import", "a header", fields); strings.Contains(page.body, `name="target"`) {
+		t.Error("a file without rows is offered to be imported again")
+	}
+	f.set(func() { f.seen.Rows, f.seen.RowsRead = [][]string{{"1", "x", "0"}}, 1 })
 	v.upload("/data/preview", "a file", url.Values{"target": {"of another file"}}).wants(t, http.StatusOK, `<option selected>ill</option>`)
 }
 

@@ -187,7 +187,7 @@ func (v *visit) keepChoices(ctx context.Context, up *upload, head beginning, err
 	if api.AsProblem(err) == nil {
 		return // it is away
 	}
-	if seen, err := v.client.Preview(ctx, head.text, head.whole); err == nil {
+	if seen, err := v.client.Preview(ctx, head.text, head.whole); err == nil && v.nothingToLearn(seen, head.whole) == "" {
 		kept := chosenOf(seen, up.fields)
 		kept.Refused = true
 		v.Data = &dataData{Preview: kept}
