@@ -27,6 +27,7 @@ type modelsData struct {
 	Steps    []step
 	JobGone  bool
 	Sets     []api.Dataset // that a training can be of
+	Asked    *api.Dataset  // of other columns, whose training waits for an answer
 }
 
 // modelVersion is a version of the list with its figures, nil for one of an earlier system.
@@ -70,6 +71,7 @@ func loadModels(ctx context.Context, v *visit) (any, error) {
 	err := together(ctx,
 		func(ctx context.Context) error { return d.loadVersions(ctx, v) },
 		func(ctx context.Context) error { return d.loadJob(ctx, v) },
+		func(ctx context.Context) error { return d.loadAsked(ctx, v) },
 		func(ctx context.Context) error {
 			list, err := v.client.Datasets(ctx, shownDatasets)
 			d.Sets = list.Datasets
@@ -246,12 +248,47 @@ func stepsOf(job api.Job) []step {
 	return out
 }
 
+// otherColumns is a dataset that the model that serves could not have been trained on, nil if it could. A version of
+// such a one is compared with nothing and serves at once.
+func (v *visit) otherColumns(ctx context.Context, dataset int64) (*api.Dataset, error) {
+	var set api.DatasetDetail
+	var serves api.ModelInfo
+	err := together(ctx,
+		ask(&set, func(ctx context.Context) (api.DatasetDetail, error) { return v.client.Dataset(ctx, dataset) }),
+		ask(&serves, v.client.ModelInfo),
+	)
+	if err != nil || !serves.ModelLoaded ||
+		slices.Equal(set.Features, serves.Features) && set.Target == serves.Target && slices.Equal(set.Classes, serves.Classes) {
+		return nil, err
+	}
+	return &set.Dataset, nil
+}
+
+// loadAsked finds the dataset that the address asks about.
+func (d *modelsData) loadAsked(ctx context.Context, v *visit) (err error) {
+	id, _ := strconv.ParseInt(v.query.Get("train"), 10, 64) // no number: none
+	if id <= 0 {
+		return nil
+	}
+	d.Asked, err = v.otherColumns(ctx, id)
+	if p := api.AsProblem(err); p != nil && p.Status == http.StatusNotFound {
+		return nil
+	}
+	return err
+}
+
 // retrain trains on a dataset, or on the newest rows if none is named.
 func (s *Server) retrain(w http.ResponseWriter, r *http.Request, v *visit) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	dataset, _ := strconv.ParseInt(r.PostFormValue("dataset"), 10, 64) // 0, as none is
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
+	if dataset != 0 && r.PostFormValue("sure") == "" {
+		if set, err := v.otherColumns(ctx, dataset); err == nil && set != nil { // else the API has the say
+			http.Redirect(w, r, fmt.Sprintf("/models?train=%d", dataset), http.StatusSeeOther)
+			return
+		}
+	}
 	reply, err := v.client.Retrain(ctx, api.RetrainRequest{DatasetID: dataset}, false)
 	switch {
 	case err != nil:

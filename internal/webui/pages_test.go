@@ -301,6 +301,29 @@ func TestModelsForms(t *testing.T) {
 	v.post("/models/rollback", url.Values{}).wants(t, http.StatusConflict, "not possible now", "no version was active before", "req-42", "All versions")
 }
 
+// A version of other columns is compared with nothing and serves at once: that is asked before.
+func TestTrainingOnOtherColumnsIsAsked(t *testing.T) {
+	t.Parallel()
+	f := newFakeAPI(t).withModel()
+	v := setup(t, f, "ann")
+	page := v.post("/models/retrain", url.Values{"dataset": {"1"}})
+	page.wants(t, http.StatusOK, "which has other columns?", "Train all the same", `name="sure"`)
+	if page.path != "/models?train=1" {
+		t.Errorf("it leads to %s", page.path)
+	}
+	if page := v.post("/models/retrain", url.Values{"dataset": {"1"}, "sure": {"1"}}); page.path != "/models?job=7" {
+		t.Errorf("the answer leads to %s", page.path)
+	}
+	if page := v.post("/models/retrain", url.Values{"dataset": {"2"}}); page.path != "/models?job=7" {
+		t.Errorf("a dataset of the same columns leads to %s", page.path)
+	}
+	for _, id := range []string{"2", "99", "x"} {
+		if page := v.get("/models?train=" + id); page.status != http.StatusOK || strings.Contains(page.body, "models-ask") {
+			t.Errorf("dataset %s is asked about, %d", id, page.status)
+		}
+	}
+}
+
 func TestViewerSeesNoButtonOfAdministrators(t *testing.T) {
 	t.Parallel()
 	v := setup(t, newFakeAPI(t).withModel(), "ann")

@@ -47,15 +47,19 @@ func backTo(path string) string {
 	return path
 }
 
-func redirectToLogin(w http.ResponseWriter, r *http.Request) {
-	target := "/login"
+// redirectToLogin asks for a login, which leads back. ended says that there was one.
+func redirectToLogin(w http.ResponseWriter, r *http.Request, ended bool) {
+	q := url.Values{}
 	if r.Method == http.MethodPost {
-		target += "?" + url.Values{"back": {formPage(r).path}, "unsent": {"1"}}.Encode()
+		q = url.Values{"back": {formPage(r).path}, "unsent": {"1"}}
+	} else if ended {
+		q.Set("ended", "1")
 	}
 	if r.Method == http.MethodGet && r.URL.Path != "/" && !strings.HasPrefix(r.URL.Path, "/live/") {
-		target += "?back=" + url.QueryEscape(r.URL.RequestURI())
+		q.Set("back", r.URL.RequestURI())
 	}
-	http.Redirect(w, r, target, http.StatusSeeOther)
+	target := url.URL{Path: "/login", RawQuery: q.Encode()}
+	http.Redirect(w, r, target.String(), http.StatusSeeOther)
 }
 
 // toLogin sends a viewer whose token the API does not take to the login page.
@@ -65,7 +69,7 @@ func (s *Server) toLogin(w http.ResponseWriter, r *http.Request, err error) bool
 		return false
 	}
 	s.setSession(w, r, "", -1)
-	redirectToLogin(w, r)
+	redirectToLogin(w, r, true)
 	return true
 }
 
@@ -73,12 +77,13 @@ func (s *Server) toLogin(w http.ResponseWriter, r *http.Request, err error) bool
 type loginData struct {
 	Back, Username string
 	Wrong          bool
+	Ended          bool // the session did
 	Unsent         bool // the session ended before a form was sent
 }
 
 func (s *Server) loginPage(w http.ResponseWriter, r *http.Request) {
 	v := s.newVisit(r, "login")
-	v.Data = loginData{Back: backTo(v.query.Get("back")), Unsent: v.query.Has("unsent")}
+	v.Data = loginData{Back: backTo(v.query.Get("back")), Ended: v.query.Has("ended"), Unsent: v.query.Has("unsent")}
 	s.render(w, r, v, http.StatusOK)
 }
 

@@ -52,7 +52,8 @@ func TestSessionOfADeadToken(t *testing.T) {
 	f := newFakeAPI(t)
 	v := setup(t, f, "ann")
 	f.set(func() { delete(f.roles, "tok-ann") })
-	if page := v.get("/models"); page.path != "/login?back=%2Fmodels" {
+	page := v.get("/models")
+	if page.wants(t, http.StatusOK, "Your session has ended"); page.path != "/login?back=%2Fmodels&ended=1" {
 		t.Errorf("it leads to %s", page.path)
 	}
 }

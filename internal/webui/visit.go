@@ -164,7 +164,7 @@ func (v *visit) fill(ctx context.Context, p page) (err error) {
 func (s *Server) signedIn(next func(http.ResponseWriter, *http.Request, *visit)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if tokenOf(r) == "" {
-			redirectToLogin(w, r)
+			redirectToLogin(w, r, false)
 			return
 		}
 		v := s.newVisit(r, "error")
@@ -268,7 +268,7 @@ func (l *language) faultOf(p *api.Problem) *fault {
 		return f
 	}
 	for _, e := range p.Errors {
-		f.Fields = append(f.Fields, strings.TrimPrefix(e.Location+": "+e.Message, ": "))
+		f.Fields = append(f.Fields, strings.TrimPrefix(strings.TrimPrefix(e.Location, "body.")+": "+e.Message, ": "))
 	}
 	return f
 }

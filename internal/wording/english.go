@@ -8,6 +8,7 @@ func english() map[string]string {
 		"verdict.activated": "activated", "verdict.rejected": "rejected",
 		"topic.drift": "drift", "topic.model": "model", "topic.retrain": "retrain", "topic.health": "health", "topic.test": "test",
 		"reason.bootstrap": "bootstrap", "reason.drift": "drift", "reason.forced": "forced", "reason.manual": "manual", "reason.threshold": "threshold",
+		"access.true": "may log in", "access.false": "barred",
 		"role.admin": "administrator", "role.user": "user", "role.service": "service",
 
 		"notice.drift":            "Drift detected",
@@ -196,7 +197,7 @@ func english() map[string]string {
 		"log.logout":            "logged out",
 		"log.password_changed":  "the password of {username} was changed",
 		"log.user_created":      "account {username} was made, with the role {role:role}",
-		"log.user_changed":      "account {username} was changed: role {role:role}",
+		"log.user_changed":      "account {username} was changed: role {role:role}, {is_active:access}",
 		"log.activate":          "version {model_version} is active",
 		"log.rollback":          "version {model_version} is active again",
 		"log.retrain":           "a retraining was asked for: job {job_id:id}",

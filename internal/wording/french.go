@@ -7,6 +7,7 @@ func french() map[string]string {
 		"verdict.activated": "retenue", "verdict.rejected": "non retenue",
 		"topic.drift": "dérive", "topic.model": "modèle", "topic.retrain": "entraînement", "topic.health": "état", "topic.test": "essai",
 		"reason.bootstrap": "premier entraînement", "reason.drift": "dérive", "reason.forced": "forcé", "reason.manual": "sur demande", "reason.threshold": "précision sous le seuil",
+		"access.true": "peut se connecter", "access.false": "bloqué",
 		"role.admin": "administrateur", "role.user": "utilisateur", "role.service": "service",
 
 		"notice.drift":            "Dérive détectée",
@@ -194,7 +195,7 @@ func french() map[string]string {
 		"log.logout":            "déconnexion",
 		"log.password_changed":  "mot de passe de {username} changé",
 		"log.user_created":      "compte {username} créé, avec le rôle {role:role}",
-		"log.user_changed":      "compte {username} modifié, rôle : {role:role}",
+		"log.user_changed":      "compte {username} modifié, rôle : {role:role}, {is_active:access}",
 		"log.activate":          "version {model_version} mise en service",
 		"log.rollback":          "retour à la version {model_version}",
 		"log.retrain":           "entraînement demandé : tâche {job_id:id}",

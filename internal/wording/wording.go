@@ -88,7 +88,9 @@ func Text[R Remark](l *Language, remarks []R) (string, bool) {
 	sentences, ok := all(l, remarks)
 	for i, s := range sentences {
 		first, size := utf8.DecodeRuneInString(s)
-		s = string(unicode.ToUpper(first)) + s[size:]
+		if word, _, _ := strings.Cut(s, " "); !strings.ContainsAny(word, "0123456789") { // a name such as v2 stays as it is
+			s = string(unicode.ToUpper(first)) + s[size:]
+		}
 		if !strings.ContainsAny(s[len(s)-1:], ".!?") {
 			s += "."
 		}

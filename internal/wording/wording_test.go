@@ -113,6 +113,9 @@ func TestSentences(t *testing.T) {
 		says []remark
 		want string
 	}{
+		{en, []remark{{"log.user_changed", map[string]any{"username": "bob", "role": "user", "is_active": false}}}, "Account bob was changed: role user, barred."},
+		{fr, []remark{{"log.user_changed", map[string]any{"username": "bob", "role": "admin", "is_active": true}}}, "Compte bob modifié, rôle\u00a0: administrateur, peut se connecter."},
+		{en, []remark{{"gate.other_features", map[string]any{"champion": "v20261125-194507-13"}}}, "v20261125-194507-13 has other features and was not compared."},
 		{en, []remark{waits(1)}, "1 job waits, overdue by 1h 6m."},
 		{en, []remark{waits(2.0)}, "2 jobs wait, the longest overdue by 1h 6m."},
 		{fr, []remark{waits(0)}, "0 tâche attend, en retard de 1\u00a0h 6\u00a0min."},

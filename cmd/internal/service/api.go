@@ -140,6 +140,9 @@ func (p *Platform) firstUsers(ctx context.Context, c APISettings) error {
 		}
 		if made {
 			p.Log.WarnContext(ctx, "the demo users have public passwords: for a machine that nobody else reaches", "users", []string{"admin", "testuser"})
+			if c.AdminPassword != "" {
+				p.Log.WarnContext(ctx, "IACONTINU_ADMIN_PASSWORD is not used: IACONTINU_DEMO_USERS gives `admin` its public password")
+			}
 		} else {
 			p.Log.InfoContext(ctx, "the folder has accounts, so no demo users are made: iacontinu user list shows them, iacontinu user passwd sets a password")
 		}

@@ -67,7 +67,11 @@ document.addEventListener('toggle', putAll, true); // a question was closed: its
 
 // A browser has few connections to one server: a page that nobody sees gives its own back.
 let stream = null;
-const offline = document.getElementById('offline'), full = document.getElementById('full');
+const ended = document.getElementById('ended'), offline = document.getElementById('offline'), full = document.getElementById('full');
+
+// Whether somebody has filled in something that was not sent yet.
+const typed = () => [...document.querySelectorAll('main input, main textarea')].some(e =>
+  e.type !== 'hidden' && (e.type === 'checkbox' ? e.checked !== e.defaultChecked : e.value !== e.defaultValue));
 
 function listen() {
   const source = document.body.dataset.live;
@@ -82,7 +86,10 @@ function listen() {
     waiting.set(fresh.id, fresh);
     put(fresh.id);
   });
-  stream.addEventListener('login', () => location.reload());
+  stream.addEventListener('login', () => {
+    if (typed()) ended.hidden = false; // it would be gone with the page
+    else location.reload();
+  });
   stream.addEventListener('full', () => { // another page has to close first
     if (full) full.hidden = false;
     stream?.close();
