@@ -98,6 +98,7 @@ func TestPages(t *testing.T) {
 	s.asks()
 	s.rules()
 	s.viewer()
+	s.ends()
 }
 
 // doors: no page without a login, and a wrong password is told.
@@ -304,6 +305,22 @@ func (s *site) viewer() {
 	}
 	s.open(s.url + "/nothing")
 	s.see(".notice", "There is no page")
+}
+
+// ends: a session that ends while somebody types says so and takes nothing away, and otherwise leads to the login.
+func (s *site) ends() {
+	const field = "textarea[name=rows]"
+	s.open(s.url + "/predict")
+	s.fill(field, "1,2")
+	if _, err := login(s.t, s.api, "admin", "admin123").ChangeUser(s.t.Context(), "testuser", api.AccessRequest{Role: "admin"}); err != nil {
+		s.t.Fatal(err)
+	}
+	s.see("#ended", "Your session has ended. What you typed is still here")
+	if typed := js[string](s.browser, fmt.Sprintf(`document.querySelector(%q).value`, field)); typed != "1,2" {
+		s.t.Errorf("what was typed is now %q", typed)
+	}
+	s.open(s.url + "/drift")
+	s.see(".notice", "Your session has ended")
 }
 
 // TestPagesWhileTheAPIIsAway: an open page says so, loses nothing and comes back by itself.
