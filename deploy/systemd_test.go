@@ -27,6 +27,9 @@ func TestSystemdUnits(t *testing.T) {
 		}
 	}
 	install()
+	if got := read(t, filepath.Join(root, "etc/iacontinu/ui.env")); strings.Contains(got, "\nMLFLOW") {
+		t.Errorf("the pages' settings are %q", got)
+	}
 	key := secretOf(t, root, "jwt_secret_key")
 	if secretOf(t, root, "admin_password") == key {
 		t.Error("the secrets are one")
@@ -56,6 +59,38 @@ func TestSystemdUnits(t *testing.T) {
 		// 1.2 of 10 is what a server that keeps files has.
 		if out, err := exec.Command(analyze, "--root="+root, "security", "--offline=true", "--no-pager", "--threshold=15", unit).CombinedOutput(); err != nil {
 			t.Errorf("%s may too much: %v\n%s", unit, err, out)
+		}
+	}
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// TestSystemdPagesGetNoSecrets: the settings file that all others share has the webhook and what MLflow and Prefect ask for.
+func TestSystemdPagesGetNoSecrets(t *testing.T) {
+	t.Parallel()
+	shared, err := filepath.Glob("systemd/*.d/*.conf")
+	if err != nil || len(shared) != 1 {
+		t.Fatalf("what all units share is in %q, %v", shared, err)
+	}
+	file := regexp.MustCompile(`(?m)^EnvironmentFile=-?(.*)$`)
+	for unit, want := range map[string]string{"api": "env", "worker": "env", "flow": "env", "up": "env", "ui": "ui.env"} {
+		text := read(t, "systemd/iacontinu-"+unit+".service")
+		var got []string
+		for _, match := range file.FindAllStringSubmatch(text+"\n"+read(t, shared[0]), -1) {
+			got = append(got, match[1])
+		}
+		if !slices.Equal(got, []string{"/etc/iacontinu/" + want}) {
+			t.Errorf("%s has its settings from %q", unit, got)
+		}
+		if unit == "ui" && strings.Contains(text, "_FILE=") {
+			t.Error("the pages are given a secret")
 		}
 	}
 }
