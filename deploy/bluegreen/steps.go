@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -95,8 +93,8 @@ func (o options) smoke(ctx context.Context, client *api.Client) error {
 	if !model.ModelLoaded || len(model.Features) == 0 {
 		return errors.New("no model serves")
 	}
-	if o.user == "" {
-		return nil
+	if o.anonymous {
+		return refuses(ctx, client, len(model.Features))
 	}
 	password, err := os.ReadFile(o.passwordFile)
 	if err != nil {
@@ -121,33 +119,27 @@ func (o options) smoke(ctx context.Context, client *api.Client) error {
 	return nil
 }
 
-// watched looks after the colour while it has the traffic. One look that fails may be a busy moment, two are not.
-func (o options) watched(ctx context.Context, client *api.Client) error {
-	watch, cancel := context.WithTimeout(ctx, o.watch)
-	defer cancel()
-	for failed := false; ; {
-		_, err := isReady(ctx, client)
-		if err != nil && failed {
-			return err
-		}
-		failed = err != nil
-		goesOn := sleep(watch)
-		switch {
-		case ctx.Err() != nil:
-			return errors.New("interrupted")
-		case !goesOn && !failed: // a look that failed last is not left at that
-			return nil
-		}
+// refuses has it turn down who has no account, which is all that a stranger can see of how it predicts.
+func refuses(ctx context.Context, client *api.Client, features int) error {
+	_, err := client.Predict(ctx, make([]float64, features))
+	var problem *api.Problem
+	if errors.As(err, &problem) && problem.Status == http.StatusUnauthorized {
+		return nil
 	}
+	return fmt.Errorf("predict without an account: got %v, want that it is refused", err)
 }
 
 // drained waits until a colour answers no request any more, and returns how many are left in the end.
 func (o options) drained(ctx context.Context, colour string) (left int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, o.drain)
 	defer cancel()
+	client, err := clientOf(o.colours[colour])
+	if err != nil {
+		return 0, err
+	}
 	known := false
 	for {
-		n, failed := running(ctx, o.colours[colour])
+		n, failed := running(ctx, client)
 		if failed == nil {
 			known, left, err = true, n, nil
 		} else if !known {
@@ -159,23 +151,10 @@ func (o options) drained(ctx context.Context, colour string) (left int, err erro
 	}
 }
 
-// running is how many requests a colour answers, beside the one that asks.
-func running(ctx context.Context, base string) (int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(base, "/")+api.PathMetrics, nil)
+func running(ctx context.Context, client *api.Client) (int, error) {
+	f, err := figuresOf(ctx, client)
 	if err != nil {
 		return 0, err
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	const metric = "api_active_requests "
-	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-		if value, ok := strings.CutPrefix(lines.Text(), metric); ok {
-			n, err := strconv.Atoi(value)
-			return max(n-1, 0), err
-		}
-	}
-	return 0, fmt.Errorf("%s%s tells no %s", base, api.PathMetrics, metric)
+	return f.running()
 }

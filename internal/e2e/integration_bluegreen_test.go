@@ -78,7 +78,7 @@ func startColours(t *testing.T) *twoColours {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	c.command = []string{
-		command, "-switch", switches, "-blue", c.blue, "-green", c.green,
+		command, "-switch", switches, "-proxy", c.proxy, "-blue", c.blue, "-green", c.green,
 		"-user", "testuser", "-password-file", password, "-wait", "3s", "-watch", "3s",
 	}
 	return c
@@ -103,12 +103,12 @@ func (c *twoColours) between(t *testing.T, to string) string {
 	return server.URL
 }
 
-// turn has the command switch to a colour.
-func (c *twoColours) turn(t *testing.T, to string) (output string, ok bool) {
+// turn has the command switch to the colour that the last argument names.
+func (c *twoColours) turn(t *testing.T, args ...string) (output string, ok bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, c.command[0], append(c.command[1:len(c.command):len(c.command)], to)...).CombinedOutput()
+	out, err := exec.CommandContext(ctx, c.command[0], append(c.command[1:len(c.command):len(c.command)], args...)...).CombinedOutput()
 	return string(out), err == nil
 }
 
@@ -205,7 +205,13 @@ func TestIntegrationBlueGreen(t *testing.T) {
 	crowd := startCrowd(t, c.proxy, 8)
 	c.serves(t, crowd, c.blue, c.green, "at first")
 
-	out, ok := c.turn(t, "green")
+	// A folder that the proxy does not look into switches nothing.
+	out, ok := c.turn(t, "-switch", t.TempDir(), "green")
+	if ok || strings.Contains(out, "green serves") || !strings.Contains(out, "the proxy leads to another process") {
+		t.Fatalf("by another folder:\n%s", out)
+	}
+	c.serves(t, crowd, c.blue, c.green, "after a switch that was none")
+	out, ok = c.turn(t, "green")
 	if !ok || !strings.Contains(out, "green is ready and predicts with v") || !strings.Contains(out, "nothing runs on blue any more") {
 		t.Fatalf("to green:\n%s", out)
 	}
@@ -244,5 +250,5 @@ func TestIntegrationBlueGreen(t *testing.T) {
 		t.Fatalf("to a blue that was stopped:\n%s", out)
 	}
 	crowd.goesOn(t, "at the end")
-	t.Logf("figure: five switches, two of them refused and one taken back: %d predictions answered, none failed", crowd.answered.Load())
+	t.Logf("figure: six switches, two of them refused and two taken back: %d predictions answered, none failed", crowd.answered.Load())
 }
