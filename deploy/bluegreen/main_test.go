@@ -131,13 +131,13 @@ func TestSwitch(t *testing.T) {
 		},
 		"500 to every POST": {
 			set:   func(_, g *colour, _ *options) { g.predict = problem(http.StatusInternalServerError) },
-			error: "green does not work, the traffic stays on blue: predict without an account: got 500", after: "blue",
+			error: "green does not work, the traffic stays on blue: predict without an account: 500", after: "blue",
 		},
 		"for everybody": {
 			set: func(_, g *colour, _ *options) {
 				g.predict = func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{}`) }
 			},
-			error: "green does not work, the traffic stays on blue: predict without an account", after: "blue",
+			error: "green does not work, the traffic stays on blue: it predicts without an account", after: "blue",
 		},
 		"sick under load": {
 			set:   func(_, g *colour, _ *options) { g.ready = func(look int64) bool { return look < 2 } },

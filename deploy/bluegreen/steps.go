@@ -123,10 +123,13 @@ func (o options) smoke(ctx context.Context, client *api.Client) error {
 func refuses(ctx context.Context, client *api.Client, features int) error {
 	_, err := client.Predict(ctx, make([]float64, features))
 	var problem *api.Problem
-	if errors.As(err, &problem) && problem.Status == http.StatusUnauthorized {
+	switch {
+	case err == nil:
+		return errors.New("it predicts without an account")
+	case errors.As(err, &problem) && problem.Status == http.StatusUnauthorized:
 		return nil
 	}
-	return fmt.Errorf("predict without an account: got %v, want that it is refused", err)
+	return fmt.Errorf("predict without an account: %w", err)
 }
 
 // drained waits until a colour answers no request any more, and returns how many are left in the end.
