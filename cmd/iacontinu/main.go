@@ -40,7 +40,7 @@ func commands() []command {
 	folder, client := &service.Folder{}, &service.ClientConfig{}
 	return []command{
 		{"migrate up", "", "bring the database to this release's schema, as every start does", migrateUp, folder},
-		{"migrate down", "[--to VERSION]", "take the schema's last step back, with what lies in its columns; the platform must be stopped", migrateDown, folder},
+		{"migrate down", "[--to VERSION] [--force]", "take the schema's last step back, by force with what rows have in its columns; the platform must be stopped", migrateDown, folder},
 		{"migrate status", "", "list the schema's steps, and when the database took each", migrateStatus, folder},
 		{"user list", "", "list the accounts", userList, folder},
 		{"user add", "NAME [--role user|admin] [--email E]", "make an account; the password is read from standard input", userAdd, folder},

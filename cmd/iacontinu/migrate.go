@@ -33,13 +33,14 @@ func migrateUp(c *call, args []string) error {
 // migrateDown takes steps of the schema back.
 func migrateDown(c *call, args []string) error {
 	to := c.flags.Int64("to", 0, "version to go back to, 1 or more; left out, the one before the present one")
+	force := c.flags.Bool("force", false, "lose what rows have in the columns and tables that go")
 	if _, err := c.parse(args, 0, 0); err != nil {
 		return err
 	}
 	if err := c.hasDatabase(); err != nil {
 		return err
 	}
-	from, now, err := service.MigrateDown(c.ctx, c.folder, *to)
+	from, now, err := service.MigrateDown(c.ctx, c.folder, *to, *force)
 	if err != nil {
 		return err
 	}

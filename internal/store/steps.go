@@ -6,13 +6,17 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pressly/goose/v3"
 
 	"iacontinu/internal/ml"
+	"iacontinu/migrations"
 )
 
 // Step is one numbered step of the schema.
@@ -75,9 +79,9 @@ func takenSteps(ctx context.Context, db *sql.DB) (map[int64]time.Time, error) {
 }
 
 // Down takes back the steps above the version to, or the last one if to is 0, and returns the versions before
-// and after. What lies in their columns and tables is lost. Nobody else may work on the database meanwhile.
-// The first step is refused: it made the tables that hold the data.
-func Down(ctx context.Context, path string, to int64) (from, now int64, err error) {
+// and after. What lies in their columns and tables is lost, so it is refused without force if there are rows. Nobody
+// else may work on the database meanwhile. The first step is refused: it made the tables that hold the data.
+func Down(ctx context.Context, path string, to int64, force bool) (from, now int64, err error) {
 	err = onClosed(ctx, path, writerDSN, func(db *sql.DB, p *goose.Provider) error {
 		taken, err := takenSteps(ctx, db)
 		if err != nil {
@@ -98,6 +102,13 @@ func Down(ctx context.Context, path string, to int64) (from, now int64, err erro
 		case now >= from:
 			return ml.Errorf(ml.CodeConflict, "the schema is at version %d, which is not above %d", from, now)
 		}
+		rows, err := losing(ctx, db, sources, taken, now)
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 && !force {
+			return ml.Errorf(ml.CodeConflict, "what the steps above version %d keep of %s would be lost: make a backup, then say --force", now, strings.Join(rows, ", "))
+		}
 		_, err = p.DownTo(ctx, now)
 		return err
 	})
@@ -105,6 +116,40 @@ func Down(ctx context.Context, path string, to int64) (from, now int64, err erro
 		return 0, 0, fmt.Errorf("store: take %s back: %w", path, err)
 	}
 	return from, now, nil
+}
+
+// dropped is a table that goes, or one of its columns, on the way down.
+var dropped = regexp.MustCompile(`(?im)^(?:DROP TABLE (\w+)|ALTER TABLE (\w+) DROP COLUMN)`)
+
+// losing tells of which tables' rows something is lost when the steps above a version are taken back.
+func losing(
+	ctx context.Context, db *sql.DB, sources []*goose.Source, taken map[int64]time.Time, above int64,
+) (rows []string, err error) {
+	var tables []string
+	for _, s := range sources {
+		if s.Version <= above || taken[s.Version].IsZero() {
+			continue
+		}
+		text, err := fs.ReadFile(migrations.Files(), s.Path)
+		if err != nil {
+			return nil, err
+		}
+		_, down, _ := strings.Cut(string(text), "-- +goose Down")
+		for _, m := range dropped.FindAllStringSubmatch(down, -1) {
+			tables = append(tables, m[1]+m[2])
+		}
+	}
+	slices.Sort(tables)
+	for _, table := range slices.Compact(tables) {
+		var n int
+		if err := db.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			rows = append(rows, fmt.Sprintf("%d %s", n, table))
+		}
+	}
+	return rows, nil
 }
 
 // onClosed works on a database that is there, without bringing it to the present schema.

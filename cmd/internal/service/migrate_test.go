@@ -38,21 +38,21 @@ func TestMigrateDownAndStartAgain(t *testing.T) {
 	if n := pending(t, p); n != 0 {
 		t.Fatalf("beside a running platform %d steps are pending", n)
 	}
-	if _, _, err := MigrateDown(t.Context(), p.Folder, 0); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), "stop it first") {
+	if _, _, err := MigrateDown(t.Context(), p.Folder, 0, false); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), "stop it first") {
 		t.Fatalf("beside a running platform: %v", err)
 	}
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	newest, now, err := MigrateDown(t.Context(), p.Folder, 0)
+	newest, now, err := MigrateDown(t.Context(), p.Folder, 0, false)
 	if err != nil || now != newest-1 || pending(t, p) != 1 {
 		t.Fatalf("one step: from %d to %d, %d pending, %v", newest, now, pending(t, p), err)
 	}
-	if from, now, err := MigrateDown(t.Context(), p.Folder, 1); err != nil || from != newest-1 || now != 1 || pending(t, p) != int(newest)-1 {
+	if from, now, err := MigrateDown(t.Context(), p.Folder, 1, true); err != nil || from != newest-1 || now != 1 || pending(t, p) != int(newest)-1 {
 		t.Fatalf("to the first: from %d to %d, %d pending, %v", from, now, pending(t, p), err)
 	}
 	for to, says := range map[int64]string{0: "the tables that hold the data", -1: "the tables that hold the data", 1: "not above 1", 5: "not above 5"} {
-		if _, _, err := MigrateDown(t.Context(), p.Folder, to); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), says) {
+		if _, _, err := MigrateDown(t.Context(), p.Folder, to, true); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), says) {
 			t.Errorf("from the first to %d: %v, want %q", to, err, says)
 		}
 	}
@@ -62,6 +62,75 @@ func TestMigrateDownAndStartAgain(t *testing.T) {
 	}
 	if entries, total, err := p.Store.AuditLog(t.Context(), ml.AuditFilter{}, 10); err != nil || total != 1 {
 		t.Errorf("of one entry of the audit are left %+v, %v", entries, err)
+	}
+}
+
+// What a step made goes with it: a start makes the tables again, and not what was in them. docs/operations.md has the list.
+func TestMigrateDownLosesWhatTheStepsKeep(t *testing.T) {
+	t.Parallel()
+	const activeModel = "INSERT INTO models (version, accuracy, is_active, metrics) VALUES ('v1', 0.9, 1, '{}')"
+	for name, tt := range map[string]struct {
+		row, kept string // a row, and whether it is as it was
+		to        int64  // loses it
+		says      string
+	}{
+		"the active model":        {activeModel, "SELECT COUNT(*) FROM models WHERE is_active = 1", 2, "1 models"},
+		"what a model is made of": {activeModel, "SELECT COUNT(*) FROM models WHERE metrics = '{}'", 2, "1 models"},
+		"activations": {
+			"INSERT INTO activations (version, action, actor, created_at) VALUES ('v1', 'activate', 'ann', '2026-01-02 03:04:05')",
+			"SELECT COUNT(*) FROM activations", 2, "1 activations",
+		},
+		"features beyond two": {
+			"INSERT INTO prediction_logs (feature1, features_more) VALUES (1, x'00')",
+			"SELECT COUNT(features_more) FROM prediction_logs", 3, "1 prediction_logs",
+		},
+		"revoked tokens": {
+			"INSERT INTO token_revocations (jti, user_id, expires_at) VALUES ('t', 1, '2036-01-02 03:04:05')",
+			"SELECT COUNT(*) FROM token_revocations", 4, "1 token_revocations",
+		},
+		"what is owed": {
+			"INSERT INTO outbox (service, kind, payload, created_at) VALUES ('mlflow', 'k', 'p', '2026-01-02 03:04:05')",
+			"SELECT COUNT(*) FROM outbox", 5, "1 outbox",
+		},
+		"the installation's name": {
+			"UPDATE installation SET id = 'ours'", "SELECT COUNT(*) FROM installation WHERE id = 'ours'", 7, "1 installation",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := openPlatform(t, dir)
+			if _, err := p.Store.Writer().ExecContext(t.Context(), tt.row); err != nil {
+				t.Fatal(err)
+			}
+			again := func(want int) {
+				t.Helper()
+				var n int
+				if err := p.Store.Writer().QueryRowContext(t.Context(), tt.kept).Scan(&n); err != nil || n != want {
+					t.Fatalf("%d rows are as they were, want %d; %v", n, want, err)
+				}
+				if err := p.Close(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			again(1)
+			if _, _, err := MigrateDown(t.Context(), p.Folder, tt.to, false); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("without force: %v, want %q", err, tt.says)
+			}
+			if n := pending(t, p); n != 0 {
+				t.Errorf("refused, %d steps are taken back", n)
+			}
+			if _, _, err := MigrateDown(t.Context(), p.Folder, tt.to+1, true); err != nil {
+				t.Fatal(err)
+			}
+			p = openPlatform(t, dir)
+			again(1) // the step above does not touch it
+			if _, _, err := MigrateDown(t.Context(), p.Folder, tt.to, true); err != nil {
+				t.Fatal(err)
+			}
+			p = openPlatform(t, dir)
+			again(0)
+		})
 	}
 }
 
@@ -82,7 +151,7 @@ func TestMigrateLeavesANewerReleasesSteps(t *testing.T) {
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := MigrateDown(t.Context(), p.Folder, 0); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), "of a newer release") {
+	if _, _, err := MigrateDown(t.Context(), p.Folder, 0, false); ml.CodeOf(err) != ml.CodeConflict || !strings.Contains(err.Error(), "of a newer release") {
 		t.Errorf("taken back by this release: %v", err)
 	}
 }
