@@ -5,8 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 )
@@ -97,7 +100,68 @@ func TestDeploy(t *testing.T) {
 				if !strings.Contains(got[i], call) {
 					t.Errorf("call %d is %q, want %q", i, got[i], call)
 				}
+				if _, timeout, ok := strings.Cut(got[i], "--timeout "); ok {
+					outlasts(t, timeout)
+				}
 			}
 		})
+	}
+}
+
+// outlasts: who undoes a step that is still within the time that the pod has for its start breaks off a migration. And
+// the job that deploys has time for the step and for its undoing.
+func outlasts(t *testing.T, timeout string) {
+	t.Helper()
+	waits, err := time.ParseDuration(timeout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod := the[*appsv1.StatefulSet](t, render(t, "staging"), "").Spec.Template.Spec
+	start := pod.Containers[0].StartupProbe
+	needs := time.Second * time.Duration(int64(start.PeriodSeconds)*int64(start.FailureThreshold)+*pod.TerminationGracePeriodSeconds)
+	if waits < needs+time.Minute { // to schedule and to pull
+		t.Errorf("deploy waits %s, and a pod may take %s to stop and to start", waits, needs)
+	}
+	text, err := os.ReadFile("../../.github/workflows/deploy.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	job := regexp.MustCompile(`timeout-minutes: (\d+)`).FindSubmatch(text)
+	if job == nil {
+		t.Fatal("deploy.yml has no timeout-minutes")
+	}
+	if minutes, err := strconv.Atoi(string(job[1])); err != nil || time.Duration(minutes)*time.Minute <= 2*waits {
+		t.Errorf("deploy.yml ends after %d minutes, and deploy may wait twice %s, %v", minutes, waits, err)
+	}
+}
+
+// An overlay runs an image that a release pushes: the one of its workflow's names that Compose's file builds as
+// iacontinu, with the tag of the release that docs/install.md runs by Compose.
+func TestOverlaysRunAPublishedImage(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{}
+	for name, want := range map[string]string{
+		"docker-compose.yml":            "image: ${IACONTINU_IMAGES:-iacontinu}/iacontinu:${IACONTINU_VERSION:-dev}\n",
+		"deploy/docker/publish":         "git describe --tags --exact-match",
+		".github/workflows/release.yml": "IACONTINU_IMAGES: ghcr.io/${{ github.repository }}\n",
+		"docs/install.md":               "IACONTINU_IMAGES=",
+	} {
+		text, err := os.ReadFile(filepath.Join("../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if texts[name] = string(text); !strings.Contains(texts[name], want) {
+			t.Fatalf("%s does not say %q, by which this test knows the image", name, want)
+		}
+	}
+	release := regexp.MustCompile(`IACONTINU_IMAGES=(\S+) IACONTINU_VERSION=(v\S+)`).FindStringSubmatch(texts["docs/install.md"])
+	if release == nil {
+		t.Fatal("docs/install.md names no release")
+	}
+	for _, overlay := range overlays {
+		image := the[*appsv1.StatefulSet](t, render(t, overlay), "").Spec.Template.Spec.Containers[0].Image
+		if want := release[1] + "/iacontinu:" + release[2]; image != want {
+			t.Errorf("%s runs %s, and docs/install.md knows the release %s", overlay, image, want)
+		}
 	}
 }
