@@ -21,12 +21,17 @@ type compose struct {
 	Networks map[string]any
 }
 
-// names are a list, or the keys of a mapping with more of each.
+// names are one, a list, or the keys of a mapping with more of each.
 type names []string
 
 // UnmarshalYAML implements yaml.Unmarshaler.
 func (n *names) UnmarshalYAML(node *yaml.Node) error {
-	if node.Kind != yaml.MappingNode {
+	switch node.Kind {
+	case yaml.MappingNode:
+	case yaml.ScalarNode:
+		*n = names{node.Value}
+		return nil
+	default:
 		return node.Decode((*[]string)(n))
 	}
 	var with map[string]any
