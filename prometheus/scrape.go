@@ -6,6 +6,7 @@ package prometheus
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,13 +32,14 @@ var Files = map[string]Variant{"prometheus.yml": Compose, "native.yml": Native, 
 type job struct {
 	name     string
 	port     int
+	podPort  int    // in Kubernetes, where who scrapes does not reach the API; 0: port
 	platform bool   // a process of ours, which Kubernetes runs in pods
 	inUp     bool   // the job that iacontinu up stands for; other processes of ours are part of it
 	apiKey   string // the folder and file of it
 }
 
 var jobs = []job{
-	{name: "app", port: 8000, platform: true, inUp: true},
+	{name: "app", port: 8000, podPort: 8001, platform: true, inUp: true},
 	{name: "random-check-flow", port: 8002, platform: true},
 	{name: "worker", port: 8003, platform: true},
 	{name: "ui", port: 8004, platform: true},
@@ -74,7 +76,7 @@ type alerting struct {
 const head = `# The scrape configuration of the variant %s, made by prometheus/scrape.go: change it there.
 #
 # Panels and rules sum over instances, so that the same ones hold for iacontinu up, where one process exposes
-# everything on the API's port, and for processes apart.
+# everything on one port, and for processes apart.
 `
 
 // Config is the configuration of Prometheus for a variant.
@@ -160,7 +162,7 @@ func (v Variant) secrets() string {
 // pods finds the pods of a process by the headless service JOB-pods: no right to read the cluster is needed for it. The
 // service publishes addresses that are not ready too, since one that is not is what an alert is for.
 func pods(j job) map[string]any {
-	return map[string]any{"dns_sd_configs": []any{map[string]any{"names": []string{j.name + "-pods"}, "type": "A", "port": j.port}}}
+	return map[string]any{"dns_sd_configs": []any{map[string]any{"names": []string{j.name + "-pods"}, "type": "A", "port": cmp.Or(j.podPort, j.port)}}}
 }
 
 // duration in the words of Prometheus, which knows no fractions.

@@ -75,7 +75,7 @@ func TestEveryVariantScrapesEveryProcess(t *testing.T) {
 			"app": "localhost:8000", "prometheus": "localhost:9090", "alertmanager": "localhost:9093", "uptime-kuma": "localhost:3001",
 		},
 		Kubernetes: {
-			"app": "app-pods:8000", "random-check-flow": "random-check-flow-pods:8002", "worker": "worker-pods:8003", "ui": "ui-pods:8004",
+			"app": "app-pods:8001", "random-check-flow": "random-check-flow-pods:8002", "worker": "worker-pods:8003", "ui": "ui-pods:8004",
 			"prometheus": "localhost:9090", "alertmanager": "alertmanager:9093", "uptime-kuma": "uptime-kuma:3001",
 		},
 	} {

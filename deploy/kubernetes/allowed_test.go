@@ -48,7 +48,7 @@ func TestThePodMayLittle(t *testing.T) {
 			{"it is one program, apart from the node", reach{
 				HostNetwork: pod.HostNetwork, HostPID: pod.HostPID, HostIPC: pod.HostIPC, HostUsers: pod.HostUsers,
 				InitContainers: len(pod.InitContainers), Containers: len(pod.Containers), Ports: c.Ports,
-			}, reach{Containers: 1, Ports: []corev1.ContainerPort{{Name: "api", ContainerPort: 8000}, {Name: "ui", ContainerPort: 8501}}}},
+			}, reach{Containers: 1, Ports: []corev1.ContainerPort{{Name: "api", ContainerPort: 8000}, {Name: "ui", ContainerPort: 8501}, {Name: "admin", ContainerPort: 8001}}}},
 			{"of volumes it has a temporary one and the secrets", pod.Volumes, []corev1.Volume{
 				{Name: "tmp", VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: &room}}},
 				{Name: "secrets", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "iacontinu", DefaultMode: &mode, Items: []corev1.KeyToPath{
@@ -74,7 +74,9 @@ func TestProbes(t *testing.T) {
 	paths := read(t, "../../internal/api")
 	defaults := read(t, "../../cmd/internal/service")
 	for _, overlay := range overlays {
-		c := the[*appsv1.StatefulSet](t, render(t, overlay), "").Spec.Template.Spec.Containers[0]
+		all := render(t, overlay)
+		c := the[*appsv1.StatefulSet](t, all, "").Spec.Template.Spec.Containers[0]
+		settings := the[*corev1.ConfigMap](t, all, "").Data
 		for _, test := range []struct {
 			what, constant, path string
 			probe                *corev1.Probe
@@ -95,9 +97,13 @@ func TestProbes(t *testing.T) {
 			}
 		}
 		for _, p := range c.Ports {
-			if !strings.Contains(defaults, `env:"`+strings.ToUpper(p.Name)+`_PORT" envDefault:"`+strconv.Itoa(int(p.ContainerPort))+`"`) {
+			setting, number := strings.ToUpper(p.Name)+"_PORT", strconv.Itoa(int(p.ContainerPort))
+			if settings[setting] != number && !strings.Contains(defaults, `env:"`+setting+`" envDefault:"`+number+`"`) {
 				t.Errorf("%s: the program does not listen on %d for %s", overlay, p.ContainerPort, p.Name)
 			}
+		}
+		if host := settings["ADMIN_HOST"]; host != "0.0.0.0" {
+			t.Errorf("%s: who scrapes does not reach the admin listener at %q", overlay, host)
 		}
 	}
 }
@@ -120,7 +126,7 @@ func TestNetworkPolicies(t *testing.T) {
 			PolicyTypes: both,
 			Ingress: []networkingv1.NetworkPolicyIngressRule{
 				in("ingress-nginx", "api", "ui"),
-				in("monitoring", "api"),
+				in("monitoring", "admin"),
 			},
 			Egress: []networkingv1.NetworkPolicyEgressRule{
 				{To: namespace("kube-system"), Ports: []networkingv1.NetworkPolicyPort{{Port: &dns, Protocol: &udp}, {Port: &dns, Protocol: &stream}}},

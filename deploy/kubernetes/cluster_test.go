@@ -97,7 +97,7 @@ func (c *cluster) leadsToThePod(t *testing.T, namespace string) {
 			"conditions": [{"type": "Ready", "status": %q}]}}`, map[bool]string{false: "False", true: "True"}[ready])
 		c.must(t, http.MethodPatch, pod+"/status", status, "application/strategic-merge-patch+json")
 		// Who scrapes finds it at once, who predicts when a model serves.
-		for address, want := range map[string]bool{"app-pods 10.1.0.7:8000": true, "app 10.1.0.7:8000": ready, "ui 10.1.0.7:8501": ready} {
+		for address, want := range map[string]bool{"app-pods 10.1.0.7:8001": true, "app 10.1.0.7:8000": ready, "ui 10.1.0.7:8501": ready} {
 			service, at, _ := strings.Cut(address, " ")
 			c.eventually(t, fmt.Sprintf("%s leads to %s, ready %t, when the pod is ready: %t", service, at, want, ready), func() bool {
 				got, there := c.endpoints(t, namespace, service)[at]

@@ -193,7 +193,7 @@ func TestServicesAndScrapeFindThePod(t *testing.T) {
 		for _, p := range pod.Spec.Containers[0].Ports {
 			ports[p.Name] = p.ContainerPort
 		}
-		for name, port := range map[string]int32{"app": 8000, "ui": 8501, "app-pods": 8000} {
+		for name, port := range map[string]int32{"app": 8000, "ui": 8501, "app-pods": 8001} {
 			s := the[*corev1.Service](t, all, name).Spec
 			if len(s.Ports) != 1 || s.Ports[0].Port != port || ports[s.Ports[0].TargetPort.String()] != port ||
 				!labels.SelectorFromSet(s.Selector).Matches(labels.Set(pod.Labels)) {
@@ -201,10 +201,10 @@ func TestServicesAndScrapeFindThePod(t *testing.T) {
 			}
 		}
 		headless := the[*corev1.Service](t, all, set.Spec.ServiceName)
-		if headless.Spec.ClusterIP != corev1.ClusterIPNone || !strings.Contains(string(scrape), "- "+headless.Name+"\n        port: 8000\n") {
-			t.Errorf("%s: prometheus/kubernetes.yml does not ask for %s on 8000", overlay, headless.Name)
+		if headless.Spec.ClusterIP != corev1.ClusterIPNone || !strings.Contains(string(scrape), "- "+headless.Name+"\n        port: 8001\n") {
+			t.Errorf("%s: prometheus/kubernetes.yml does not ask for %s on 8001", overlay, headless.Name)
 		}
-		if a := pod.Annotations; a["prometheus.io/scrape"] != "true" || a["prometheus.io/port"] != "8000" || a["prometheus.io/path"] != "/metrics" {
+		if a := pod.Annotations; a["prometheus.io/scrape"] != "true" || a["prometheus.io/port"] != "8001" || a["prometheus.io/path"] != "/metrics" {
 			t.Errorf("%s: scrape annotations %v", overlay, a)
 		}
 	}
