@@ -33,9 +33,8 @@ func kubectl(calls string, args []string) error {
 		return err
 	}
 	line := strings.Join(args, " ")
-	switch {
-	case args[0] == "apply":
-		all, err := Render(args[2])
+	if args[0] == "apply" || args[0] == "kustomize" {
+		all, err := Render(args[len(args)-1])
 		if err != nil {
 			return err
 		}
@@ -44,6 +43,11 @@ func kubectl(calls string, args []string) error {
 				line = "apply " + set.Namespace + " " + set.Spec.Template.Spec.Containers[0].Image
 			}
 		}
+	}
+	switch {
+	case args[0] == "kustomize":
+		fmt.Println("      - image: " + line[strings.LastIndex(line, " ")+1:])
+		return nil
 	case strings.Contains(line, "get statefulset"):
 		fmt.Println("statefulset.apps/iacontinu")
 	case strings.Contains(line, "rollout status") && os.Getenv("BROKEN") != "" && !strings.Contains(string(before), "rollout undo"):
@@ -58,12 +62,15 @@ func TestDeploy(t *testing.T) {
 	apply := "apply iacontinu-staging " + image
 	for _, test := range []struct {
 		name, image, env string
+		overlay          string // what takes the place of its images
 		calls            []string
 		fails            bool
 	}{
-		{"it serves", image, "", []string{"get statefulset", apply, "rollout status"}, false},
-		{"it does not", image, "BROKEN=1", []string{"get statefulset", apply, "rollout undo", "delete pod iacontinu-0", "rollout status"}, true},
-		{"a tag may change", "ghcr.io/example/iacontinu:v1", "", nil, true},
+		{"it serves", image, "", "", []string{"get statefulset", apply, "rollout status"}, false},
+		{"it does not", image, "BROKEN=1", "", []string{"get statefulset", apply, "rollout undo", "delete pod iacontinu-0", "rollout status"}, true},
+		{"a tag may change", "ghcr.io/example/iacontinu:v1", "", "", nil, true},
+		{"kustomize wrote the overlay anew", image, "", "images:\n- digest: sha256:" + strings.Repeat("0", 64) + "\n  name: iacontinu\n  newName: registry.example:5000/other\n", []string{"get statefulset", apply, "rollout status"}, false},
+		{"the overlay runs what it says itself", image, "", "patches: [{patch: '[{op: replace, path: /spec/template/spec/containers/0/image, value: \"\"}]', target: {kind: StatefulSet}}]\n", nil, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,7 +86,23 @@ func TestDeploy(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cmd := exec.Command("./deploy", "staging", test.image)
+			here := filepath.Join(dir, "kubernetes")
+			for _, part := range []string{"base", "overlays"} {
+				if err := os.CopyFS(filepath.Join(here, part), os.DirFS(part)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if test.overlay != "" {
+				rewriteImages(t, filepath.Join(here, "overlays/staging/kustomization.yaml"), test.overlay)
+			}
+			script, err := filepath.Abs("deploy")
+			if err == nil {
+				err = os.Symlink(script, filepath.Join(here, "deploy"))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(filepath.Join(here, "deploy"), "staging", test.image)
 			cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "KUBECTL_CALLS="+calls, test.env)
 			out, err := cmd.CombinedOutput()
 			if (err != nil) != test.fails {
@@ -105,6 +128,22 @@ func TestDeploy(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// rewriteImages has other lines in the place of a kustomization's images.
+func rewriteImages(t *testing.T, file, images string) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?m)^images:.*\n(  .*\n)+`)
+	if !block.Match(text) {
+		t.Fatalf("%s has no images", file)
+	}
+	if err := os.WriteFile(file, block.ReplaceAllLiteral(text, []byte(images)), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
