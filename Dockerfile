@@ -96,13 +96,21 @@ HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 CMD ["/app
 ENTRYPOINT ["/app/iacontinu"]
 CMD ["up"]
 
-# MLflow of the lock that the integration tests use.
-FROM python:3.11-slim AS mlflow-server
+# MLflow of the lock that the integration tests use. For another architecture than the builder's, wheels for that one are
+# unpacked, and none of its programs is run.
+FROM --platform=$BUILDPLATFORM python:3.11-slim AS mlflow
+ARG BUILDARCH TARGETARCH
 # An index of your own, or a folder of wheels: --build-arg PIP_INDEX_URL=..., PIP_FIND_LINKS=... with PIP_NO_INDEX=1.
 ARG PIP_INDEX_URL PIP_FIND_LINKS PIP_NO_INDEX PIP_TRUSTED_HOST
 COPY deploy/servers/mlflow.lock /tmp/
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --requirement /tmp/mlflow.lock && \
-    install -d -o 10001 -g 10001 -m 0750 /mlflow
+RUN case $TARGETARCH in "$BUILDARCH") ;; amd64) machine=x86_64 ;; arm64) machine=aarch64 ;; *) echo "no wheels for $TARGETARCH" >&2; exit 1 ;; esac; \
+    for wheels in ${machine:+manylinux_2_28 manylinux_2_27 manylinux_2_17 manylinux2014}; do set -- "$@" --platform "${wheels}_$machine"; done; \
+    pip install --no-cache-dir --disable-pip-version-check --root-user-action=ignore --requirement /tmp/mlflow.lock \
+    --no-deps ${machine:+--only-binary :all: --python-version 3.11} "$@" --target /out/usr/local/lib/python3.11/site-packages && \
+    install -d -o 10001 -g 10001 -m 0750 /out/mlflow
+
+FROM python:3.11-slim AS mlflow-server
+COPY --from=mlflow /out/ /
 LABEL org.opencontainers.image.title="mlflow-server" org.opencontainers.image.description="MLflow's tracking server"
 # Its job runner is eight processes of 230 MB that nothing here uses.
 ENV HOME=/tmp MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false DO_NOT_TRACK=true MLFLOW_DISABLE_TELEMETRY=true
@@ -112,5 +120,5 @@ VOLUME /mlflow
 EXPOSE 5000
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5000/health', timeout=4)"]
-ENTRYPOINT ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
+ENTRYPOINT ["python", "-m", "mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1", \
     "--backend-store-uri", "sqlite:////mlflow/mlflow.db", "--serve-artifacts", "--artifacts-destination", "file:///mlflow/artifacts"]

@@ -123,7 +123,7 @@ func TestComposeServicesAreComplete(t *testing.T) {
 		} else if s.Restart != "unless-stopped" || len(s.Healthcheck.Test) < 2 || len(s.Networks) == 0 {
 			t.Errorf("%s: restart %q, health check %q, networks %q", name, s.Restart, s.Healthcheck.Test, s.Networks)
 		}
-		if !s.ours() && !version.MatchString(s.Image) {
+		if s.Build.Target == "" && !s.ours() && !version.MatchString(s.Image) {
 			t.Errorf("%s: image %s is not pinned by its version", name, s.Image)
 		}
 		for _, n := range s.Networks {
