@@ -27,11 +27,11 @@ func asked(t *testing.T, script string, env ...string) []string {
 	programs := t.TempDir()
 	calls := filepath.Join(programs, "calls")
 	for name, text := range map[string]string{"docker": `echo "$*" >>"` + calls + `"`, "git": "echo v1", "jq": "echo {}"} {
-		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil { //nolint:gosec // a program
+		if err := os.WriteFile(filepath.Join(programs, name), []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), script) //nolint:gosec // one of this repository
+	cmd := exec.CommandContext(t.Context(), script)
 	cmd.Env = append([]string{"PATH=" + programs + ":" + os.Getenv("PATH")}, env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", script, err, out)
