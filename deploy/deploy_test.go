@@ -16,6 +16,7 @@ import (
 )
 
 type compose struct {
+	Name     string
 	Services map[string]service
 	Volumes  map[string]any
 	Networks map[string]any
@@ -40,6 +41,43 @@ func (n *names) UnmarshalYAML(node *yaml.Node) error {
 	return err
 }
 
+// mounts are SOURCE:TARGET[:ro], which they may be written as at length.
+type mounts []string
+
+// UnmarshalYAML implements yaml.Unmarshaler.
+func (m *mounts) UnmarshalYAML(node *yaml.Node) error {
+	for _, item := range node.Content {
+		var long struct {
+			Source, Target string
+			ReadOnly       bool `yaml:"read_only"`
+		}
+		if item.Kind != yaml.MappingNode {
+			*m = append(*m, item.Value)
+			continue
+		}
+		if err := item.Decode(&long); err != nil {
+			return err
+		}
+		text := long.Source + ":" + long.Target
+		if long.ReadOnly {
+			text += ":ro"
+		}
+		*m = append(*m, text)
+	}
+	return nil
+}
+
+type build struct{ Target string }
+
+// UnmarshalYAML implements yaml.Unmarshaler; a variant may take the build away.
+func (b *build) UnmarshalYAML(node *yaml.Node) error {
+	if node.Tag == "!reset" {
+		return nil
+	}
+	type plain build
+	return node.Decode((*plain)(b))
+}
+
 // ours reports whether a service runs an image of this repository.
 func (s service) ours() bool { return strings.HasPrefix(s.Image, "${IACONTINU_IMAGES:-iacontinu}/") }
 
@@ -49,7 +87,7 @@ type service struct {
 	Entrypoint  []string
 	Environment map[string]string
 	Ports       []string
-	Volumes     []string
+	Volumes     mounts
 	Networks    names
 	Profiles    []string
 	Restart     string
@@ -58,7 +96,7 @@ type service struct {
 		Required  *bool
 	} `yaml:"depends_on"`
 	User        string
-	Build       struct{ Target string }
+	Build       build
 	Healthcheck struct{ Test []string }
 }
 
