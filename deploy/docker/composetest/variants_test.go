@@ -13,8 +13,19 @@ func TestVariants(t *testing.T) {
 	if *envFile == "" {
 		t.Skip("needs an engine: make compose-test has one")
 	}
-	for _, name := range []string{"dev", "staging", "tls"} {
-		compose(t, "--file", "../../../docker-compose.yml", "--file", "../../compose/"+name+".yml", "config", "--quiet")
+	t.Setenv("IACONTINU_GREEN", "green")
+	for _, files := range [][]string{
+		{"compose/dev.yml"},
+		{"compose/staging.yml"},
+		{"compose/tls.yml"},
+		{"bluegreen/compose.yml"},
+		{"compose/tls.yml", "bluegreen/compose.yml", "bluegreen/tls.yml"},
+	} {
+		args := []string{"--file", "../../../docker-compose.yml"}
+		for _, file := range files {
+			args = append(args, "--file", "../../"+file)
+		}
+		compose(t, append(args, "config", "--quiet")...)
 	}
 }
 
