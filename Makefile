@@ -11,7 +11,9 @@ export CGO_ENABLED := 1
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 REVISION := $(shell git rev-parse HEAD 2>/dev/null)
-LDFLAGS := -X iacontinu/cmd/internal/boot.version=$(VERSION) -X iacontinu/cmd/internal/boot.revision=$(REVISION)
+# A tag may have any sign of the shell in it, so recipes read these as variables of the shell.
+export VERSION REVISION
+LDFLAGS := -X iacontinu/cmd/internal/boot.version=$$VERSION -X iacontinu/cmd/internal/boot.revision=$$REVISION
 COMMANDS := $(notdir $(patsubst %/main.go,%,$(wildcard cmd/*/main.go)))
 
 TOOLS := $(CURDIR)/.tools
@@ -51,7 +53,7 @@ run: build ## build, then run the whole platform in one process on this machine
 build: ## compile every command into bin/
 	@mkdir -p bin
 	@echo 'building; the first time it compiles SQLite, which takes a few minutes'
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ $(addprefix ./cmd/,$(COMMANDS))
+	$(GO) build -trimpath -ldflags "$(LDFLAGS)" -o bin/ $(addprefix ./cmd/,$(COMMANDS))
 
 .PHONY: secrets
 secrets: ## random passwords and keys for docker compose, in ./secrets; what is there stays
@@ -187,8 +189,8 @@ release-check: $(GORELEASER) $(CYCLONEDX) ## the release's archives for amd64 an
 .PHONY: release
 release: $(GORELEASER) $(CYCLONEDX) ## publish the release of the tag that is checked out, with what CHANGELOG.md says of it; needs GITHUB_TOKEN
 	@mkdir -p build
-	@awk '/^## / { on = index($$2, "[$(VERSION:v%=%)]") == 1; next } on' CHANGELOG.md >build/release-notes.md
-	@grep -q . build/release-notes.md || { echo 'CHANGELOG.md says nothing of $(VERSION)'; exit 1; }
+	@version=$${VERSION#v} awk '/^## / { on = index($$2, "[" ENVIRON["version"] "]") == 1; next } on' CHANGELOG.md >build/release-notes.md
+	@grep -q . build/release-notes.md || { echo "CHANGELOG.md says nothing of $$VERSION"; exit 1; }
 	CYCLONEDX=$(CYCLONEDX) $(GORELEASER) release --clean --release-notes build/release-notes.md
 
 .PHONY: publish

@@ -3,6 +3,7 @@ package deploy
 import (
 	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,5 +68,46 @@ func TestStagingIsASecondPlatform(t *testing.T) {
 	from := staging.Services["secrets"].Volumes
 	if len(from) != 1 || !strings.Contains(from[0], "STAGING_SECRETS_DIR") {
 		t.Errorf("its secrets are those of %q", from)
+	}
+}
+
+// TestCertificatesBeforeTwoColours: api.DOMAIN is led to the colour that serves, and nobody passes Caddy by.
+func TestCertificatesBeforeTwoColours(t *testing.T) {
+	t.Parallel()
+	var both compose
+	readYAML(t, "bluegreen/tls.yml", &both)
+	caddyfile, err := os.ReadFile("compose/Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if api := both.Services["caddy"].Environment["API"]; api != "proxy:8000" || !strings.Contains(string(caddyfile), "reverse_proxy {$API:app:8000} {") {
+		t.Errorf("Caddy leads to %q, or to another by its file", api)
+	}
+	for _, p := range both.Services["proxy"].Ports {
+		if !strings.HasPrefix(p, "127.0.0.1:") {
+			t.Errorf("the proxy is open at %s", p)
+		}
+	}
+	var own struct {
+		Services struct {
+			Proxy, Caddy struct {
+				Networks struct {
+					Edge struct {
+						Address string `yaml:"ipv4_address"`
+					}
+				}
+			}
+		}
+	}
+	readYAML(t, "bluegreen/tls.yml", &own)
+	proxy := own.Services.Proxy.Networks.Edge.Address
+	readYAML(t, "compose/tls.yml", &own)
+	caddy := own.Services.Caddy.Networks.Edge.Address
+	trusted := both.Services["app"].Environment["TRUSTED_PROXIES"]
+	if proxy == "" || caddy == "" || caddy == proxy || !strings.Contains(trusted, proxy) || !strings.Contains(trusted, caddy) {
+		t.Errorf("Caddy is %q, the proxy %q, and the API trusts %q", caddy, proxy, trusted)
+	}
+	if green := both.Services["app-green"].Environment["TRUSTED_PROXIES"]; green != trusted {
+		t.Errorf("green trusts %q", green)
 	}
 }
