@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -65,6 +66,18 @@ func TestWhatIsBuiltIsPublished(t *testing.T) {
 	for _, name := range services {
 		if image := readCompose(t).Services[name].Image; !strings.Contains(image, "${IACONTINU_IMAGES:-iacontinu}/") || !strings.Contains(image, ":${IACONTINU_VERSION:-dev}") {
 			t.Errorf("%s: a release has no image %s", name, image)
+		}
+	}
+	release, err := os.ReadFile("../.github/workflows/release.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range services {
+		if name == "secrets" { // it is the one that builds iacontinu
+			name = "iacontinu"
+		}
+		if !regexp.MustCompile(`(?m)^ +image: \[.*\b` + name + `\b.*\]$`).Match(release) {
+			t.Errorf("release.yml attests no image %s", name)
 		}
 	}
 }
