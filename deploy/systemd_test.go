@@ -95,6 +95,47 @@ func TestSystemdPagesGetNoSecrets(t *testing.T) {
 	}
 }
 
+// TestIacontinuctlHasTheServicesSettings: systemd reads their file, and paths stay the caller's.
+func TestIacontinuctlHasTheServicesSettings(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "systemd-run"), []byte("#!/bin/sh\nprintf '%s\\n' \"$@\"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctl, err := filepath.Abs("systemd/iacontinuctl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := read(t, "systemd/iacontinu-worker.service")
+	for _, tt := range []struct{ typed, runs []string }{
+		{[]string{"status"}, []string{"status"}},
+		{[]string{"import", "my rows.csv", "--target", "y z"}, []string{"import", dir + "/my rows.csv", "--target", "y z"}},
+		{[]string{"import", "-", "--target", "y"}, []string{"import", "-", "--target", "y"}},
+		{[]string{"backup", "/srv/backup"}, []string{"backup", "/srv/backup"}},
+		{[]string{"restore", "backup"}, []string{"restore", dir + "/backup"}},
+		{[]string{"backup"}, []string{"backup"}},
+	} {
+		cmd := exec.Command(ctl, tt.typed...)
+		cmd.Dir, cmd.Env = dir, []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%q: %v\n%s", tt.typed, err, out)
+		}
+		options, command, _ := strings.Cut(string(out), "\n--\n/opt/iacontinu/iacontinu\n")
+		if want := strings.Join(tt.runs, "\n") + "\n"; command != want {
+			t.Errorf("%q runs %q, want %q", tt.typed, command, want)
+		}
+		for line := range strings.Lines(options) {
+			if setting, ok := strings.CutPrefix(strings.TrimSpace(line), "--setenv="); ok && setting != "ENVIRONMENT=production" && !strings.Contains(unit, setting) {
+				t.Errorf("%s is not what the services have", setting)
+			}
+		}
+		if !strings.Contains(options, "\n--uid=iacontinu\n") || !strings.Contains(options, "\n--property=EnvironmentFile=/etc/iacontinu/env") {
+			t.Errorf("the options are %q", options)
+		}
+	}
+}
+
 var hex64 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func secretOf(t *testing.T, root, name string) string {
