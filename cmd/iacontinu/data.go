@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"iacontinu/cmd/internal/service"
@@ -39,24 +41,21 @@ func importCSV(c *call, args []string) error {
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(files[0])
+	file, size, err := c.open(files[0])
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return fmt.Errorf("%s is a folder: name one file of it", files[0])
-	}
-	if *name == "" {
+	switch {
+	case *name != "":
+	case files[0] == "-":
+		*name = "standard input"
+	default:
 		*name = filepath.Base(files[0])
 	}
 	return c.onFolder(func(p *service.Platform) error {
 		started := time.Now()
-		shown := newProgress(c.err, "read", info.Size())
+		shown := newProgress(c.err, "read", size)
 		set, report, err := p.Datasets.Import(c.ctx, io.TeeReader(file, shown), datasets.ImportSpec{
 			Name: *name, Target: *target, Ignore: ignore, SkipBad: *skipBad, Decimal: sign,
 		})
@@ -68,6 +67,25 @@ func importCSV(c *call, args []string) error {
 		return p.Audit(c.ctx, "import", fmt.Sprintf("imported %s as dataset %d", *name, set.ID),
 			map[string]any{"generation_id": set.ID, "samples": set.Samples})
 	})
+}
+
+// open is a file to read with its size, which is 0 for "-", standard input.
+func (c *call) open(path string) (file io.ReadCloser, size int64, err error) {
+	if path == "-" {
+		return io.NopCloser(c.in), 0, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := f.Stat()
+	if err == nil && info.IsDir() {
+		err = fmt.Errorf("%s is a folder: name one file of it", path)
+	}
+	if err != nil {
+		return nil, 0, errors.Join(err, f.Close())
+	}
+	return f, info.Size(), nil
 }
 
 // imported shows what became of a file, and what to do next.
@@ -147,6 +165,9 @@ func backup(c *call, args []string) error {
 	if err != nil {
 		return err
 	}
+	if dirs[0] == "-" {
+		return c.backupToOutput()
+	}
 	return c.onExisting(func(p *service.Platform) error {
 		started := time.Now()
 		size, err := p.Backup(c.ctx, dirs[0])
@@ -156,6 +177,22 @@ func backup(c *call, args []string) error {
 		fmt.Fprintf(c.out, "%s: %.1f MB in %s (database, model versions, datasets; no keys and no logs)\n",
 			dirs[0], float64(size)/1e6, time.Since(started).Round(time.Millisecond))
 		fmt.Fprintf(c.out, "where there are no data: %s restore %s\n", c.program, dirs[0])
+		return nil
+	})
+}
+
+// backupToOutput writes a backup to standard output, for where the command runs apart from who keeps backups.
+func (c *call) backupToOutput() error {
+	if isTerminal(c.out) {
+		return errors.New("the backup is a tar archive, and standard output a terminal: add >FILE.tar")
+	}
+	signal.Ignore(syscall.SIGPIPE) // a reader that ends early is an error, after which the copy in the data folder goes
+	return c.onExisting(func(p *service.Platform) error {
+		size, err := p.WriteBackup(c.ctx, c.out)
+		if err != nil {
+			return errors.Join(err, errors.New("what was written is no backup"))
+		}
+		fmt.Fprintf(c.err, "%.1f MB written (database, model versions, datasets; no keys and no logs)\n", float64(size)/1e6)
 		return nil
 	})
 }
@@ -173,6 +210,6 @@ func restore(c *call, args []string) error {
 	}
 	fmt.Fprintf(c.out, "%s, %s and %s: %.1f MB of %s in %s\n", c.folder.Database, c.folder.ModelsDir, c.folder.DatasetsDir(),
 		float64(size)/1e6, dirs[0], time.Since(started).Round(time.Millisecond))
-	fmt.Fprintf(c.out, "start it: %s; the keys are no part of a backup: without JWT_SECRET_KEY as it was, all log in anew\n", c.next("up"))
+	fmt.Fprintln(c.out, "the platform may start; the keys are no part of a backup: without JWT_SECRET_KEY as it was, all log in anew")
 	return nil
 }

@@ -105,6 +105,19 @@ func TestImportSaysWhatComesNext(t *testing.T) {
 	}
 }
 
+func TestImportReadsStandardInput(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	environ := []string{"DATABASE_URL=sqlite:" + filepath.Join(dir, "data", "db"), "MODELS_DIR=" + filepath.Join(dir, "models"), "LOGS_DIR=" + dir}
+	for name, line := range map[string]string{"standard input": "import - --target y", "rows.csv": "import --target y --name rows.csv -"} {
+		var out, errs bytes.Buffer
+		code := run("iacontinu", strings.Fields(line), environ, strings.NewReader("a,y\n1,no\n2,yes\n"), &out, &errs)
+		if code != 0 || !strings.Contains(out.String(), ": 2 rows of 1 features from "+name+" in ") {
+			t.Errorf("%s: exit code %d, %q, %q", line, code, out.String(), errs.String())
+		}
+	}
+}
+
 // Typed as printed into a shell, the next step finds the same platform.
 func TestNextStepsCarryTheSettings(t *testing.T) {
 	t.Parallel()

@@ -5,9 +5,11 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"golang.org/x/term"
 )
 
-// progress shows on a terminal how far long work has come; elsewhere it shows nothing.
+// progress shows on a terminal how far long work has come; elsewhere, and of work of unknown size, it shows nothing.
 type progress struct {
 	out         io.Writer
 	verb        string
@@ -17,13 +19,16 @@ type progress struct {
 }
 
 func newProgress(out io.Writer, verb string, total int64) *progress {
-	p := &progress{verb: verb, total: max(total, 1)}
-	if f, ok := out.(*os.File); ok {
-		if info, err := f.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			p.out = out
-		}
+	p := &progress{verb: verb, total: total}
+	if total > 0 && isTerminal(out) {
+		p.out = out
 	}
 	return p
+}
+
+func isTerminal(out io.Writer) bool {
+	f, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // Write counts bytes, so that a progress can sit behind an io.TeeReader.

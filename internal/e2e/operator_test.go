@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,7 +135,9 @@ func TestTheOperatorsCommands(t *testing.T) {
 	if _, errs, code := f.run(t, nil, "", "iacontinu", "backup", backup); code != 1 || !strings.HasSuffix(errs, "backup is there already: name a new folder\nno backup was made\n") {
 		t.Errorf("a backup onto a backup: exit code %d, %q", code, errs)
 	}
-	copied.must(t, nil, "restore", backup)
+	if out := copied.must(t, nil, "restore", backup); !strings.Contains(out, "the platform may start;") {
+		t.Errorf("restore prints %q", out)
+	}
 	if _, errs, code := copied.run(t, nil, "", "iacontinu", "restore", backup); code != 1 || !strings.Contains(errs, "is there already") {
 		t.Errorf("restored over what is there: exit code %d, %q", code, errs)
 	}
@@ -147,6 +150,24 @@ func TestTheOperatorsCommands(t *testing.T) {
 	if got := activeVersion(t, claire); got != second {
 		t.Errorf("the backup serves %s, want %s", got, second)
 	}
+
+	// An archive is as good, and one that nobody reads to its end leaves no copy in the data.
+	shell := func(line string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), "bash", "-eu", "-o", "pipefail", "-c", line)
+		cmd.Dir, cmd.Env = f.dir, append(f.env, "PATH="+f.bin+":"+os.Getenv("PATH"), "OTHER="+t.TempDir())
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := shell(`mkdir $OTHER/backup && iacontinu backup - | tar -xC $OTHER/backup && cd $OTHER && iacontinu restore backup && iacontinu model list`); err != nil || !strings.Contains(out, second) {
+		t.Errorf("restored of an archive: %v, %s", err, out)
+	}
+	if out, err := shell("iacontinu backup - | true"); err == nil || !strings.Contains(out, "what was written is no backup") {
+		t.Errorf("an archive that nobody reads: %v, %s", err, out)
+	}
+	if left, err := filepath.Glob(filepath.Join(f.dir, "data", ".backup-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q stay, %v", left, err)
+	}
+
 	if err := os.Remove(filepath.Join(f.dir, "data", "datasets", "2.parquet")); err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"archive/tar"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -188,6 +190,33 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	_, err = syncPath(filepath.Dir(dir))
 	return size, err
 }
+
+// WriteBackup writes a backup as a tar archive, which is whole once this has returned without an error. Until then a
+// copy lies in the data folder, since what is copied goes on changing.
+func (p *Platform) WriteBackup(ctx context.Context, to io.Writer) (size int64, err error) {
+	part, err := os.MkdirTemp(p.Folder.DataDir(), ".backup-*")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(part)) }()
+	dir := filepath.Join(part, "backup")
+	if size, err = p.Backup(ctx, dir); err != nil {
+		return 0, err
+	}
+	archive := tar.NewWriter(writer(func(b []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return to.Write(b)
+	}))
+	return size, errors.Join(archive.AddFS(os.DirFS(dir)), archive.Close())
+}
+
+// writer is a function that writes.
+type writer func(b []byte) (int, error)
+
+// Write implements io.Writer.
+func (w writer) Write(b []byte) (int, error) { return w(b) }
 
 // inside reports whether path, which need not be there, is in a folder or the folder itself, by whatever links.
 func inside(folder, path string) (bool, error) {

@@ -1,10 +1,15 @@
 package service
 
 import (
+	"archive/tar"
+	"bytes"
+	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,6 +40,47 @@ func TestSchemaChange(t *testing.T) {
 }
 
 // A backup that lay in what it copies would be copied into itself, and into every one after it.
+// An archive has what a folder would have, and no copy stays, whether it was written to the end or not.
+func TestBackupIsWrittenAsAnArchive(t *testing.T) {
+	t.Parallel()
+	p := openPlatform(t, t.TempDir())
+	write(t, filepath.Join(p.Folder.ModelsDir, "v1", "model.json"))
+	write(t, filepath.Join(p.Folder.DatasetsDir(), "1.parquet"))
+	var archive bytes.Buffer
+	size, err := p.WriteBackup(t.Context(), &archive)
+	if err != nil || size == 0 {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	var files []string
+	for in := tar.NewReader(&archive); ; {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if header.Typeflag == tar.TypeReg {
+			files = append(files, header.Name)
+			size -= header.Size
+		}
+	}
+	if want := []string{"datasets/1.parquet", "models/v1/model.json", "platform.db"}; !slices.Equal(files, want) || size != 0 {
+		t.Errorf("it has %q, want %q; %d bytes are missing", files, want, size)
+	}
+	full := errors.New("full")
+	if _, err := p.WriteBackup(t.Context(), writer(func([]byte) (int, error) { return 0, full })); !errors.Is(err, full) {
+		t.Errorf("onto a full disk: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := p.WriteBackup(ctx, writer(func(b []byte) (int, error) { cancel(); return len(b), nil })); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	if left, err := filepath.Glob(filepath.Join(p.Folder.DataDir(), ".backup-*")); err != nil || len(left) > 0 {
+		t.Errorf("%q stay, %v", left, err)
+	}
+}
+
 func TestBackupIsKeptOutOfWhatItCopies(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
