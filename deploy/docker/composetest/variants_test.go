@@ -49,4 +49,5 @@ func TestASingleContainer(t *testing.T) {
 	if generated, err := client.Generate(t.Context(), api.GenerateRequest{Samples: 10}); err != nil || generated.SamplesCreated != 10 {
 		t.Errorf("generate: %+v, %v", generated, err)
 	}
+	docker(t, append(single, "run", "--rm", "iacontinu", "predict", "0.5", "0.5")...) // an operator's command reaches it
 }
