@@ -104,7 +104,15 @@ func need(t *testing.T, service string) {
 // secret is one of those that make secrets has made.
 func secret(t *testing.T, name string) string {
 	t.Helper()
-	var folder string
+	b, err := os.ReadFile(filepath.Join(secretsFolder(t), name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(b))
+}
+
+func secretsFolder(t *testing.T) (folder string) {
+	t.Helper()
 	settings, err := os.ReadFile(*envFile)
 	if err != nil {
 		t.Fatal(err)
@@ -114,11 +122,7 @@ func secret(t *testing.T, name string) string {
 			folder = dir
 		}
 	}
-	b, err := os.ReadFile(filepath.Join(folder, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(b))
+	return folder
 }
 
 // admin is a client of the API with the administrator's token.
