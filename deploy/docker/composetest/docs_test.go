@@ -70,7 +70,14 @@ func workingFolder(t *testing.T) string {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	links := map[string]string{".env": *envFile, "secrets": secretsFolder(t)}
+	settings, err := os.ReadFile(*envFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, ".env"), append(settings, "SECRETS_DIR=./secrets\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	links := map[string]string{"secrets": secretsFolder(t)}
 	for _, entry := range entries {
 		if !slices.Contains([]string{".git", ".env", "secrets", "build"}, entry.Name()) {
 			links[entry.Name()] = filepath.Join(root, entry.Name())
