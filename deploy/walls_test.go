@@ -157,7 +157,7 @@ func TestWallsOfCompose(t *testing.T) {
 		"socket":       {"./prometheus:/etc/prometheus:ro", "/var/run/docker.sock:/s:ro", "prometheus has a socket: "},
 		"folder":       {"./prometheus:/etc/prometheus:ro", "./prometheus:/etc/prometheus", "prometheus has a folder of the machine: "},
 		"secrets":      {"- secrets:/run/secrets:ro", "- secrets:/run/secrets", "app has secrets to write: "},
-		"proxies":      {"${EDGE_NETWORK:-172.30.77}.10}", "0.0.0.0/0}", "app trusts "},
+		"proxies":      {"${EDGE_NETWORK:-10.230.77}.10}", "0.0.0.0/0}", "app trusts "},
 		"port":         {"127.0.0.1:4200:4200", "4200:4200", "prefect-server has a port for everybody: "},
 	} {
 		broken := strings.Replace(text, change.old, change.with, 1)

@@ -193,7 +193,7 @@ func TestOverlaysRunAPublishedImage(t *testing.T) {
 			t.Fatalf("%s does not say %q, by which this test knows the image", name, want)
 		}
 	}
-	release := regexp.MustCompile(`IACONTINU_IMAGES=(\S+) IACONTINU_VERSION=(v\S+)`).FindStringSubmatch(texts["docs/install.md"])
+	release := regexp.MustCompile(`IACONTINU_IMAGES=(\S+)\s+IACONTINU_VERSION=(v\S+)`).FindStringSubmatch(texts["docs/install.md"])
 	if release == nil {
 		t.Fatal("docs/install.md names no release")
 	}
