@@ -66,7 +66,7 @@ func TestStagingIsASecondPlatform(t *testing.T) {
 		t.Errorf("it has subnets of its own on %q, want %q", got, want)
 	}
 	from := staging.Services["secrets"].Volumes
-	if len(from) != 1 || !strings.Contains(from[0], "STAGING_SECRETS_DIR") {
+	if len(from) != 1 || !strings.Contains(from[0], "${STAGING_SECRETS_DIR:?") {
 		t.Errorf("its secrets are those of %q", from)
 	}
 }

@@ -25,7 +25,10 @@ type walls struct {
 	MemLimit    string   `yaml:"mem_limit"`
 	PidsLimit   int      `yaml:"pids_limit"`
 	ReadOnly    bool     `yaml:"read_only"`
-	Logging     struct{ Options map[string]string }
+	Logging     struct {
+		Driver  string
+		Options map[string]string
+	}
 	Volumes     mounts
 	Ports       []string
 	Environment map[string]string
@@ -57,7 +60,7 @@ func (s walls) gaps(name string) []string {
 	gap(s.NetworkMode != "" && s.NetworkMode != "none", "a network that is no wall")
 	gap(s.MemLimit == "", "memory without end")
 	gap(s.PidsLimit <= 0, "processes without end")
-	gap(s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == "", "a log without end")
+	gap(s.Logging.Driver != "none" && (s.Logging.Options["max-size"] == "" || s.Logging.Options["max-file"] == ""), "a log without end")
 	gap(!s.ReadOnly, "a root to write to")
 	for _, v := range s.Volumes {
 		source, _, _ := strings.Cut(v, ":")

@@ -204,7 +204,12 @@ func restore(c *call, args []string) error {
 		return err
 	}
 	started := time.Now()
-	size, err := service.Restore(c.ctx, c.folder, dirs[0])
+	size, err := int64(0), error(nil)
+	if dirs[0] == "-" {
+		size, err = service.RestoreArchive(c.ctx, c.folder, c.in)
+	} else {
+		size, err = service.Restore(c.ctx, c.folder, dirs[0])
+	}
 	if err != nil {
 		return errors.Join(err, errors.New("nothing was restored"))
 	}

@@ -57,7 +57,7 @@ func commands() []command {
 		{"backup", "DIR|-", "copy database, artifacts and datasets into a new folder, or to standard output as a tar archive, while it runs", backup, folder},
 		{"kuma provision", "", "set Uptime Kuma up: account, monitors, Discord, status page and the key for Prometheus; again, it changes nothing", kumaProvision, &service.KumaConfig{}},
 		{"secrets share", "FROM TO NAME:UID...", "copy secrets from a folder to another, each for the user who reads it; Compose calls it", shareSecrets, folder},
-		{"restore", "DIR", "copy a backup to where the settings say, if nothing is there", restore, folder},
+		{"restore", "DIR|-", "copy a backup, from standard input as a tar archive, to where the settings say, if nothing is there", restore, folder},
 	}
 }
 

@@ -161,7 +161,7 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	if err := os.MkdirAll(filepath.Dir(dir), 0o750); err != nil {
 		return 0, err
 	}
-	part, err := os.MkdirTemp(filepath.Dir(dir), ".backup-*")
+	part, err := os.MkdirTemp(filepath.Dir(dir), copyPattern)
 	if err != nil {
 		return 0, err
 	}
@@ -191,10 +191,18 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 	return size, err
 }
 
+// copyPattern names the folder that a backup is made in.
+const copyPattern = ".backup-*"
+
+// dropCopies removes what backups that were killed left in the data folder. None takes a day.
+func (p *Platform) dropCopies() error {
+	return removeAged(p.Folder.DataDir(), copyPattern, 24*time.Hour)
+}
+
 // WriteBackup writes a backup as a tar archive, which is whole once this has returned without an error. Until then a
 // copy lies in the data folder, since what is copied goes on changing.
 func (p *Platform) WriteBackup(ctx context.Context, to io.Writer) (size int64, err error) {
-	part, err := os.MkdirTemp(p.Folder.DataDir(), ".backup-*")
+	part, err := os.MkdirTemp(p.Folder.DataDir(), copyPattern)
 	if err != nil {
 		return 0, err
 	}

@@ -180,6 +180,7 @@ func (w *Worker) sweep(ctx context.Context) error {
 	return errors.Join(
 		w.retrainer.Sweep(ctx),
 		w.platform.Datasets.Sweep(ctx),
+		w.platform.dropCopies(),
 		w.trackers.outbox.Expire(ctx),
 		w.trackers.reconcile(ctx),
 		w.prune(ctx),
