@@ -14,6 +14,7 @@ func TestVariants(t *testing.T) {
 		t.Skip("needs an engine: make compose-test has one")
 	}
 	t.Setenv("IACONTINU_GREEN", "green")
+	t.Setenv("STAGING_SECRETS_DIR", "secrets")
 	for _, files := range [][]string{
 		{"compose/dev.yml"},
 		{"compose/staging.yml"},
