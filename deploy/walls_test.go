@@ -108,6 +108,12 @@ func breaches(text string) ([]string, error) {
 				}
 			}
 		}
+		Networks struct {
+			Edge struct {
+				IPAM struct{ Config []map[string]string }
+			}
+			Database struct{ Internal bool } `yaml:"prefect_database"`
+		}
 	}
 	for _, out := range []any{&c, &at} {
 		if err := yaml.Unmarshal([]byte(text), out); err != nil {
@@ -130,6 +136,14 @@ func breaches(text string) ([]string, error) {
 	pages := at.Services.UI.Networks.Edge.Address
 	if trusted := c.Services["app"].Environment["TRUSTED_PROXIES"]; pages == "" || trusted != "${TRUSTED_PROXIES:-"+pages+"}" {
 		list = append(list, fmt.Sprintf("app trusts %s, and the pages are %s", trusted, pages))
+	}
+	// The pages' address is below what Docker gives out, so that no other container comes to have it.
+	edge := at.Networks.Edge.IPAM.Config
+	if net := strings.TrimSuffix(pages, ".10"); len(edge) != 1 || edge[0]["subnet"] != net+".0/24" || edge[0]["ip_range"] != net+".128/25" {
+		list = append(list, fmt.Sprintf("edge gives out %v", edge))
+	}
+	if !at.Networks.Database.Internal {
+		list = append(list, "prefect_database has a way out")
 	}
 	return list, nil
 }
@@ -155,6 +169,8 @@ func TestWallsOfCompose(t *testing.T) {
 		"privileged":   {"mem_limit: 2g", "mem_limit: 2g\n    privileged: true", "worker has the machine's own"},
 		"memory":       {"    mem_limit: 2g\n", "", "worker has memory without end"},
 		"processes":    {"pids_limit: 512", "pids_limit: -1", "ui has processes without end"},
+		"given out":    {".128/25", ".0/25", "edge gives out "},
+		"way out":      {"    internal: true\n", "    internal: false\n", "prefect_database has a way out"},
 		"log":          {`options: { max-size: 10m, max-file: "3" }`, "options: {}", "ui has a log without end"},
 		"writable":     {"read_only: true\n  tmpfs", "read_only: false\n  tmpfs", "app has a root to write to"},
 		"socket":       {"./prometheus:/etc/prometheus:ro", "/var/run/docker.sock:/s:ro", "prometheus has a socket: "},
