@@ -69,10 +69,19 @@ func importCSV(c *call, args []string) error {
 	})
 }
 
+// input is what comes by standard input.
+func (c *call) input() (io.Reader, error) {
+	if isTerminal(c.in) {
+		return nil, errors.New("standard input is a terminal: add <FILE")
+	}
+	return c.in, nil
+}
+
 // open is a file to read with its size, which is 0 for "-", standard input.
 func (c *call) open(path string) (file io.ReadCloser, size int64, err error) {
 	if path == "-" {
-		return io.NopCloser(c.in), 0, nil
+		in, err := c.input()
+		return io.NopCloser(in), 0, err
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -206,7 +215,11 @@ func restore(c *call, args []string) error {
 	started := time.Now()
 	size, err := int64(0), error(nil)
 	if dirs[0] == "-" {
-		size, err = service.RestoreArchive(c.ctx, c.folder, c.in)
+		in, errIn := c.input()
+		if errIn != nil {
+			return errIn
+		}
+		size, err = service.RestoreArchive(c.ctx, c.folder, in)
 	} else {
 		size, err = service.Restore(c.ctx, c.folder, dirs[0])
 	}

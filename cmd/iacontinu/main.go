@@ -131,6 +131,7 @@ func run(program string, args, environ []string, in io.Reader, out, stderr io.Wr
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once, as one that reads a pipe on which nothing comes
 	c := &call{ctx: ctx, program: program, environ: environ, in: in, out: out, err: stderr}
 	c.flags = flag.NewFlagSet("iacontinu "+cmd.name, flag.ContinueOnError)
 	c.flags.SetOutput(io.Discard) // what is wrong is said below, in one line

@@ -26,8 +26,8 @@ func newProgress(out io.Writer, verb string, total int64) *progress {
 	return p
 }
 
-func isTerminal(out io.Writer) bool {
-	f, ok := out.(*os.File)
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

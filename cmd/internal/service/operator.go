@@ -194,9 +194,10 @@ func (p *Platform) Backup(ctx context.Context, dir string) (size int64, err erro
 // copyPattern names the folder that a backup is made in.
 const copyPattern = ".backup-*"
 
-// dropCopies removes what backups that were killed left in the data folder. None takes a day.
+// dropCopies removes what backups and restores that were killed left in the data folder. None takes a day.
 func (p *Platform) dropCopies() error {
-	return removeAged(p.Folder.DataDir(), copyPattern, 24*time.Hour)
+	const age = 24 * time.Hour
+	return errors.Join(removeAged(p.Folder.DataDir(), copyPattern, age), removeAged(p.Folder.DataDir(), unpackedPattern, age))
 }
 
 // WriteBackup writes a backup as a tar archive, which is whole once this has returned without an error. Until then a

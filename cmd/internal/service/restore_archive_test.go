@@ -103,13 +103,16 @@ func TestRestoreRefusesWhatIsNoArchive(t *testing.T) {
 func TestCopiesOfKilledBackupsGo(t *testing.T) {
 	t.Parallel()
 	p := openPlatform(t, t.TempDir())
-	old, fresh := filepath.Join(p.Folder.DataDir(), ".backup-1"), filepath.Join(p.Folder.DataDir(), ".backup-2")
-	for _, dir := range []string{old, fresh} {
+	at := func(name string) string { return filepath.Join(p.Folder.DataDir(), name) }
+	fresh, yesterday := at(".backup-2"), time.Now().Add(-25*time.Hour)
+	for _, dir := range []string{at(".backup-1"), at(".restore-1"), fresh} {
 		write(t, filepath.Join(dir, "copy.db"))
-	}
-	yesterday := time.Now().Add(-25 * time.Hour)
-	if err := os.Chtimes(old, yesterday, yesterday); err != nil {
-		t.Fatal(err)
+		if dir == fresh {
+			continue
+		}
+		if err := os.Chtimes(dir, yesterday, yesterday); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := p.dropCopies(); err != nil {
 		t.Fatal(err)
