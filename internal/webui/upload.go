@@ -86,17 +86,23 @@ func (up *upload) begin() (beginning, error) {
 // readRest reads what is left of a form: a browser that is still sending does not read the answer.
 func readRest(r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }
 
-// preview shows what the beginning of a file tells of it, before anything is kept.
-func (s *Server) preview(w http.ResponseWriter, r *http.Request, v *visit) {
+// received is the form of a file and the file's beginning; ok is false where the viewer was told why there is none.
+func (s *Server) received(w http.ResponseWriter, r *http.Request, v *visit) (up *upload, head beginning, ok bool) {
 	v.Path = "/data"
 	up, err := s.uploaded(w, r)
-	if err != nil {
-		s.refuseUpload(w, r, v, err)
-		return
+	if err == nil {
+		head, err = up.begin()
 	}
-	head, err := up.begin()
 	if err != nil {
 		s.refuseUpload(w, r, v, err)
+	}
+	return up, head, err == nil
+}
+
+// preview shows what the beginning of a file tells of it, before anything is kept.
+func (s *Server) preview(w http.ResponseWriter, r *http.Request, v *visit) {
+	up, head, ok := s.received(w, r, v)
+	if !ok {
 		return
 	}
 	readRest(r)
@@ -152,15 +158,8 @@ func (p *previewed) Ignored(c api.PreviewColumn) bool {
 
 // importFile hands a file on to the API, which says what became of it.
 func (s *Server) importFile(w http.ResponseWriter, r *http.Request, v *visit) {
-	v.Path = "/data"
-	up, err := s.uploaded(w, r)
-	if err != nil {
-		s.refuseUpload(w, r, v, err)
-		return
-	}
-	head, err := up.begin()
-	if err != nil {
-		s.refuseUpload(w, r, v, err)
+	up, head, ok := s.received(w, r, v)
+	if !ok {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.UploadPatience+readPatience)
