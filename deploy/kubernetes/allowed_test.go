@@ -72,7 +72,7 @@ func TestThePodMayLittle(t *testing.T) {
 func TestProbes(t *testing.T) {
 	t.Parallel()
 	paths := read(t, "../../internal/api")
-	defaults := read(t, "../../cmd/internal/service")
+	defaults := read(t, "../../cmd/internal/service", "../../cmd/internal/pages")
 	for _, overlay := range overlays {
 		all := render(t, overlay)
 		c := the[*appsv1.StatefulSet](t, all, "").Spec.Template.Spec.Containers[0]

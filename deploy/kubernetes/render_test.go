@@ -120,7 +120,7 @@ func TestThePod(t *testing.T) {
 // Each setting is one that `iacontinu up` reads, and each path of one lies on a volume.
 func TestSettingsExist(t *testing.T) {
 	t.Parallel()
-	sources := read(t, "../../cmd/internal/service", "../../cmd/internal/boot")
+	sources := read(t, "../../cmd/internal/service", "../../cmd/internal/pages", "../../cmd/internal/boot")
 	for _, overlay := range overlays {
 		all := render(t, overlay)
 		c := the[*appsv1.StatefulSet](t, all, "").Spec.Template.Spec.Containers[0]

@@ -28,9 +28,12 @@ type AdminOptions struct {
 	Gatherer prometheus.Gatherer
 	// Health says whether the process is well.
 	Health func(context.Context) error
-	// Administrator returns nil for a token of an administrator.
+	// Administrator returns nil for a token of an administrator, and ErrNotAdministrator for one of somebody else.
 	Administrator func(ctx context.Context, token string) error
 }
+
+// ErrNotAdministrator is for whoever is known and may not see profiles.
+var ErrNotAdministrator = errors.New("the token is not an administrator's")
 
 // NewAdmin binds the listener.
 func NewAdmin(ctx context.Context, o AdminOptions) (*Admin, error) {

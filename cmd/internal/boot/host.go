@@ -12,6 +12,12 @@ import (
 	"github.com/shirou/gopsutil/v4/net"
 )
 
+// Registry takes the metrics of a process and tells them.
+type Registry interface {
+	prometheus.Registerer
+	prometheus.Gatherer
+}
+
 // RegisterBasics registers what every process tells: the Go runtime, the process itself, which build it is
 // and, if it has a data folder, the host that both are on.
 func RegisterBasics(reg prometheus.Registerer, process, environment, dataDir string) error {

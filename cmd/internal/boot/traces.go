@@ -30,8 +30,8 @@ type TraceConfig struct {
 // Validate implements the check of Load.
 func (c TraceConfig) Validate() error {
 	var errs []error
-	if u, err := url.Parse(c.Endpoint); c.Endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil) {
-		errs = append(errs, errors.New("OTEL_EXPORTER_OTLP_ENDPOINT: is not an http(s) URL without a user, such as http://localhost:4318"))
+	if c.Endpoint != "" {
+		errs = append(errs, judgeCollector("OTEL_EXPORTER_OTLP_ENDPOINT", c.Endpoint))
 	}
 	if _, err := parseHeaders(c.Headers); err != nil {
 		errs = append(errs, err)
@@ -43,6 +43,14 @@ func (c TraceConfig) Validate() error {
 		errs = append(errs, fmt.Errorf("OTEL_TRACES_SAMPLER: %q is not one of always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off, parentbased_traceidratio", c.Sampler))
 	}
 	return errors.Join(errs...)
+}
+
+func judgeCollector(setting, value string) error {
+	const example = " without a user, such as http://localhost:4318"
+	if u, err := url.Parse(value); err == nil && u.User != nil {
+		return errors.New(setting + ": is not an http(s) URL" + example)
+	}
+	return JudgeURL(setting, value, example)
 }
 
 // parseHeaders reads name=value,... with values escaped as in a URL. Its errors repeat nothing.

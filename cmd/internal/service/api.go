@@ -54,7 +54,7 @@ func NewAPI(ctx context.Context, p *Platform, c APISettings, around Around) (*AP
 	window := kpi.NewWindow(p.Registry, nil)
 	var server *apiserver.Server
 	server, err = apiserver.New(apiserver.Options{
-		Addr:           hostPort(c.Host, c.Port),
+		Addr:           boot.HostPort(c.Host, c.Port),
 		Version:        boot.Version(),
 		TrustedProxies: c.Proxies,
 		Predictor:      predictor,
@@ -106,7 +106,7 @@ func (a *API) Close() error { return a.server.Close() }
 
 // Run serves until ctx ends.
 func (a *API) Run(ctx context.Context) error {
-	return runAll(ctx, a.server, a.follower, a.accounts, a.figures, a.window)
+	return boot.RunAll(ctx, a.server, a.follower, a.accounts, a.figures, a.window)
 }
 
 // guardPublicPasswords keeps the accounts of the demonstration on the machine that they were made on: in

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/pages"
 	"iacontinu/internal/auth"
 	"iacontinu/internal/wording"
 )
@@ -72,11 +73,11 @@ func (f Folder) Validate() error {
 
 // APISettings are the settings of the REST API.
 type APISettings struct {
-	Host          string   `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
-	Port          Port     `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
-	Proxies       Networks `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" help:"addresses or networks of servers, such as the web pages or a proxy, whose X-Forwarded-For names the client: its tries of passwords are counted, and it is logged; empty: none"`
-	DemoUsers     bool     `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
-	AdminPassword string   `env:"IACONTINU_ADMIN_PASSWORD" secret:"true" help:"password of the first administrator, admin, who is made when there is none; empty: a random one, in the file admin-password of the data folder"`
+	Host          string    `env:"API_HOST" envDefault:"0.0.0.0" help:"address the API listens on"`
+	Port          boot.Port `env:"API_PORT" envDefault:"8000" help:"port of the API; 0 picks a free one"`
+	Proxies       Networks  `env:"TRUSTED_PROXIES" envDefault:"127.0.0.1,::1" help:"addresses or networks of servers, such as the web pages or a proxy, whose X-Forwarded-For names the client: its tries of passwords are counted, and it is logged; empty: none"`
+	DemoUsers     bool      `env:"IACONTINU_DEMO_USERS" envDefault:"false" help:"make admin/admin123 and testuser/test123 on an empty folder; development only"`
+	AdminPassword string    `env:"IACONTINU_ADMIN_PASSWORD" secret:"true" help:"password of the first administrator, admin, who is made when there is none; empty: a random one, in the file admin-password of the data folder"`
 }
 
 // WorkerSettings are the settings of the jobs.
@@ -109,7 +110,7 @@ func (w WorkerSettings) Validate() error {
 		errs = append(errs, fmt.Errorf("NOTIFY_LANGUAGE: %q is not one of %s", w.NotifyLanguage, strings.Join(wording.Codes(), ", ")))
 	}
 	if w.DiscordURL != "" {
-		errs = append(errs, judgeURL("DISCORD_WEBHOOK_URL", w.DiscordURL, ""))
+		errs = append(errs, boot.JudgeURL("DISCORD_WEBHOOK_URL", w.DiscordURL, ""))
 	}
 	return errors.Join(errs...)
 }
@@ -138,7 +139,7 @@ func (m MLflowSettings) check(uri string) error {
 		judgeModelName("MLFLOW_MODEL_NAME", m.Model),
 	}
 	if uri != "" && uri != trackingOff {
-		errs = append(errs, judgeBase("MLFLOW_TRACKING_URI", uri, " such as http://localhost:5000, or off"))
+		errs = append(errs, boot.JudgeBase("MLFLOW_TRACKING_URI", uri, " such as http://localhost:5000, or off"))
 	}
 	if m.Sync != syncPush && m.Sync != syncOff {
 		errs = append(errs, fmt.Errorf("MLFLOW_SYNC: %q is not one of push, off", m.Sync))
@@ -168,7 +169,7 @@ type PrefectSettings struct {
 func (p PrefectSettings) Validate() error {
 	errs := []error{judgeCertificates("PREFECT_API_SSL_CERT_FILE", p.PrefectCAFile)}
 	if p.PrefectURL != "" {
-		errs = append(errs, judgeBase("PREFECT_API_URL", p.PrefectURL, " such as http://localhost:4200/api"))
+		errs = append(errs, boot.JudgeBase("PREFECT_API_URL", p.PrefectURL, " such as http://localhost:4200/api"))
 	}
 	if u, err := url.Parse(p.PrefectURL); err == nil && u.User != nil {
 		errs = append(errs, errors.New("PREFECT_API_URL: holds a user; set PREFECT_API_AUTH_STRING instead"))
@@ -200,20 +201,15 @@ func (f FlowSettings) Validate() error {
 		errs = append(errs, fmt.Errorf("MONITORING_INTERVAL: %s is less than 1s", f.Interval))
 	}
 	if f.PushURL != "" {
-		errs = append(errs, judgeURL("KUMA_PUSH_URL", f.PushURL, " such as http://localhost:3001/api/push/TOKEN"))
+		errs = append(errs, boot.JudgeURL("KUMA_PUSH_URL", f.PushURL, " such as http://localhost:3001/api/push/TOKEN"))
 	}
 	return errors.Join(errs...)
 }
 
-// AdminHost is where admin listeners listen.
-type AdminHost struct {
-	Host string `env:"ADMIN_HOST" envDefault:"127.0.0.1" help:"address of the admin listener (/metrics, /healthz, /debug/pprof/)"`
-}
-
 // OptionalAdmin is the admin listener of a process that has an API.
 type OptionalAdmin struct {
-	Port *Port `env:"ADMIN_PORT" help:"port of an admin listener beside the API, for profiles; 0 picks a free one, empty: none"`
-	AdminHost
+	Port *boot.Port `env:"ADMIN_PORT" help:"port of an admin listener beside the API, for profiles; 0 picks a free one, empty: none"`
+	boot.AdminHost
 }
 
 // Networks are addresses and networks, written as 10.0.0.0/8,127.0.0.1.
@@ -281,8 +277,8 @@ type WorkerConfig struct {
 	MLflowSettings
 	MLflowPublic string `env:"MLFLOW_PUBLIC_URL" help:"where people open MLflow; empty: MLFLOW_TRACKING_URI"`
 	PrefectSettings
-	Port  Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`
-	Admin AdminHost
+	Port  boot.Port `env:"WORKER_PORT" envDefault:"8003" help:"port of the admin listener; 0 picks a free one"`
+	Admin boot.AdminHost
 	Process
 }
 
@@ -296,16 +292,16 @@ func (c WorkerConfig) Validate() error {
 type FlowConfig struct {
 	FlowSettings
 	PrefectSettings
-	APIURL string `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
-	Port   Port   `env:"FLOW_PORT" envDefault:"8002" help:"port of the admin listener; 0 picks a free one"`
-	Admin  AdminHost
+	APIURL string    `env:"API_URL" envDefault:"http://localhost:8000" help:"where the API is"`
+	Port   boot.Port `env:"FLOW_PORT" envDefault:"8002" help:"port of the admin listener; 0 picks a free one"`
+	Admin  boot.AdminHost
 	Process
 }
 
 // Validate implements the check of boot.Load.
 func (c FlowConfig) Validate() error {
 	return errors.Join(c.Process.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(),
-		judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
+		boot.JudgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 }
 
 // UpConfig is the configuration of `iacontinu up`: all processes in one.
@@ -317,7 +313,7 @@ type UpConfig struct {
 	TrackingURI string `env:"MLFLOW_TRACKING_URI" help:"MLflow server that is told of each retraining; empty: none"`
 	MLflowSettings
 	PrefectSettings
-	UI    UISettings
+	UI    pages.Settings
 	Admin OptionalAdmin
 	Process
 }
@@ -343,19 +339,6 @@ func (d *DatabaseURL) UnmarshalText(text []byte) error {
 		return errors.New("sqlite: needs the path of a file, such as sqlite:data/ia_continu_solution.db")
 	}
 	*d = DatabaseURL(path)
-	return nil
-}
-
-// Port is a TCP port; 0 lets the system choose.
-type Port int
-
-// UnmarshalText implements encoding.TextUnmarshaler.
-func (p *Port) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(string(text), 10, 16)
-	if err != nil {
-		return fmt.Errorf("%q is not a port from 0 to 65535", text)
-	}
-	*p = Port(n)
 	return nil
 }
 

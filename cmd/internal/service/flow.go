@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/api"
 	"iacontinu/internal/flowrun"
 	"iacontinu/internal/kuma"
@@ -22,7 +23,7 @@ import (
 
 // NewFlow returns the periodic check of the API at apiURL: as a worker of the Prefect server if one is
 // set, and else by itself.
-func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string) (Part, error) {
+func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string) (boot.Part, error) {
 	client, err := newClient(apiURL, p.Secret, "flow")
 	if err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 		f.runs, err = p.scheduled(c, server, checks, note)
 	}
 	if pusher != nil {
-		f.runs = parts{f.runs, pusher}
+		f.runs = boot.Parts{f.runs, pusher}
 	}
 	return f, err
 }
@@ -58,7 +59,7 @@ func NewFlow(p *Platform, c FlowSettings, server *prefect.Client, apiURL string)
 type flow struct {
 	log    *slog.Logger
 	checks *monitor.Monitor
-	runs   Part
+	runs   boot.Part
 }
 
 // Run checks until ctx ends.
@@ -71,7 +72,7 @@ func (f *flow) Run(ctx context.Context) error {
 
 // scheduled is the check as Prefect asks for it. While Prefect is away it ticks by itself, and what it
 // did is told later.
-func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.Monitor, note func(string)) (Part, error) {
+func (p *Platform) scheduled(c FlowSettings, server *prefect.Client, m *monitor.Monitor, note func(string)) (boot.Part, error) {
 	return prefect.NewRunner(prefect.RunnerOptions{
 		Client: server, Flow: monitor.FlowName, Interval: time.Duration(c.Interval), Identity: p.member.ID(), Alive: p.alive,
 		Check: func(ctx context.Context, r prefect.Request, rec *flowrun.Recorder) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/kuma"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/monitor"
@@ -14,24 +15,24 @@ import (
 
 // KumaConfig is the configuration of `iacontinu kuma provision`.
 type KumaConfig struct {
-	URL       string   `env:"KUMA_URL" envDefault:"http://localhost:3001" help:"where Uptime Kuma 2 is"`
-	Username  string   `env:"KUMA_USERNAME" envDefault:"admin" help:"its account, made if it has none yet"`
-	Password  string   `env:"KUMA_PASSWORD" secret:"true" help:"and the password; required"`
-	PushToken string   `env:"KUMA_PUSH_TOKEN" secret:"true" help:"token of the push monitor that the checks feed, 8 to 32 letters and digits, as in KUMA_PUSH_URL; empty: no such monitor"`
-	KeyPath   string   `env:"KUMA_API_KEY_PATH" help:"file to keep the API key in that Prometheus scrapes Uptime Kuma with, made once; empty: none is made"`
-	Watch     Watched  `env:"KUMA_WATCH" help:"what to watch beside the API, as GROUP/NAME=URL with commas between: http:// and https:// are fetched, tcp://HOST:PORT is opened"`
-	Interval  Duration `env:"KUMA_INTERVAL" envDefault:"30" help:"time between two looks, 20 or more"`
-	Retries   int      `env:"KUMA_RETRIES" envDefault:"1" help:"how many more looks it takes, 20 s apart, until a thing counts as down"`
-	Discord   string   `env:"DISCORD_WEBHOOK_URL" secret:"true" help:"Discord webhook for alerts; empty: they are logged only"`
-	APIURL    string   `env:"API_URL" help:"where the API is; left out: http://localhost:API_PORT"`
-	Port      Port     `env:"API_PORT" envDefault:"8000" help:"port of the API on this machine"`
-	Checks    Duration `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s"`
+	URL       string    `env:"KUMA_URL" envDefault:"http://localhost:3001" help:"where Uptime Kuma 2 is"`
+	Username  string    `env:"KUMA_USERNAME" envDefault:"admin" help:"its account, made if it has none yet"`
+	Password  string    `env:"KUMA_PASSWORD" secret:"true" help:"and the password; required"`
+	PushToken string    `env:"KUMA_PUSH_TOKEN" secret:"true" help:"token of the push monitor that the checks feed, 8 to 32 letters and digits, as in KUMA_PUSH_URL; empty: no such monitor"`
+	KeyPath   string    `env:"KUMA_API_KEY_PATH" help:"file to keep the API key in that Prometheus scrapes Uptime Kuma with, made once; empty: none is made"`
+	Watch     Watched   `env:"KUMA_WATCH" help:"what to watch beside the API, as GROUP/NAME=URL with commas between: http:// and https:// are fetched, tcp://HOST:PORT is opened"`
+	Interval  Duration  `env:"KUMA_INTERVAL" envDefault:"30" help:"time between two looks, 20 or more"`
+	Retries   int       `env:"KUMA_RETRIES" envDefault:"1" help:"how many more looks it takes, 20 s apart, until a thing counts as down"`
+	Discord   string    `env:"DISCORD_WEBHOOK_URL" secret:"true" help:"Discord webhook for alerts; empty: they are logged only"`
+	APIURL    string    `env:"API_URL" help:"where the API is; left out: http://localhost:API_PORT"`
+	Port      boot.Port `env:"API_PORT" envDefault:"8000" help:"port of the API on this machine"`
+	Checks    Duration  `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s"`
 }
 
 // Validate implements the check of boot.Load.
 func (c KumaConfig) Validate() error {
 	var errs []error
-	if err := judgeBase("KUMA_URL", c.URL, " without a user, such as http://localhost:3001"); err != nil {
+	if err := boot.JudgeBase("KUMA_URL", c.URL, " without a user, such as http://localhost:3001"); err != nil {
 		errs = append(errs, err)
 	} else if strings.Contains(c.URL, "@") {
 		errs = append(errs, errors.New("KUMA_URL: holds a user; want a URL without one, such as http://localhost:3001"))
@@ -40,10 +41,10 @@ func (c KumaConfig) Validate() error {
 		errs = append(errs, errors.New("KUMA_PASSWORD: required: that of Uptime Kuma's account, or one to make it with"))
 	}
 	if c.Discord != "" {
-		errs = append(errs, judgeURL("DISCORD_WEBHOOK_URL", c.Discord, ""))
+		errs = append(errs, boot.JudgeURL("DISCORD_WEBHOOK_URL", c.Discord, ""))
 	}
 	if c.APIURL != "" {
-		errs = append(errs, judgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
+		errs = append(errs, boot.JudgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 	}
 	if i := time.Duration(c.Interval); i < kuma.MinInterval || i > kuma.MaxInterval {
 		errs = append(errs, fmt.Errorf("KUMA_INTERVAL: %s is not from %s to %s", c.Interval, kuma.MinInterval, kuma.MaxInterval))

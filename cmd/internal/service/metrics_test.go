@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/pages"
 	"iacontinu/docs"
 	"iacontinu/internal/prefect"
 )
@@ -97,12 +98,12 @@ func metricsOf(t *testing.T, process string) []docs.Metric {
 }
 
 // wireUI makes the web pages, which have no data folder, without running them.
-func wireUI(t *testing.T, reg registry) {
+func wireUI(t *testing.T, reg boot.Registry) {
 	t.Helper()
 	if err := boot.RegisterBasics(reg, "ui", "", ""); err != nil {
 		t.Fatal(err)
 	}
-	ui, err := NewUI(UISettings{Host: "127.0.0.1"}, "http://127.0.0.1:1", slog.New(slog.DiscardHandler), nil, reg)
+	ui, err := pages.New(pages.Settings{Host: "127.0.0.1"}, "http://127.0.0.1:1", slog.New(slog.DiscardHandler), nil, reg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func wireUI(t *testing.T, reg registry) {
 }
 
 // wire makes the parts of a process without running them; up has all.
-func wire(tb testing.TB, process string, reg registry) *Platform {
+func wire(tb testing.TB, process string, reg boot.Registry) *Platform {
 	tb.Helper()
 	dir := tb.TempDir()
 	folder := Folder{Database: DatabaseURL(filepath.Join(dir, "data", "test.db")), ModelsDir: filepath.Join(dir, "models"), Environment: "development", Synchronous: "normal"}

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/api"
 	"iacontinu/internal/auth"
 	"iacontinu/internal/ml"
@@ -350,8 +351,8 @@ func syncPath(path string) (size int64, err error) {
 
 // ClientConfig is the configuration of the commands that ask the running platform.
 type ClientConfig struct {
-	APIURL string `env:"API_URL" help:"where the API is; left out: http://localhost:API_PORT"`
-	Port   Port   `env:"API_PORT" envDefault:"8000" help:"port of the API on this machine"`
+	APIURL string    `env:"API_URL" help:"where the API is; left out: http://localhost:API_PORT"`
+	Port   boot.Port `env:"API_PORT" envDefault:"8000" help:"port of the API on this machine"`
 	Folder
 }
 
@@ -360,7 +361,7 @@ func (c ClientConfig) url() string {
 	if c.APIURL != "" {
 		return c.APIURL
 	}
-	return "http://" + hostPort("localhost", c.Port)
+	return "http://" + boot.HostPort("localhost", c.Port)
 }
 
 // NewClient returns a client of the platform at API_URL that acts as a service of that name, with the

@@ -30,7 +30,7 @@ type Platform struct {
 	Folder   Folder
 	Log      *slog.Logger
 	Tracer   trace.Tracer // nil: no traces
-	Registry registry
+	Registry boot.Registry
 	Store    *store.Store
 	Queue    *queue.Queue
 	Datasets *datasets.Datasets
@@ -39,19 +39,13 @@ type Platform struct {
 	stack    boot.Stack
 }
 
-// registry takes the metrics of a process and tells them.
-type registry interface {
-	prometheus.Registerer
-	prometheus.Gatherer
-}
-
 // Open opens the folder for a process of that name, making what is missing. Several processes may do
 // so on an empty folder at the same moment.
 func Open(ctx context.Context, f Folder, process string, log *slog.Logger) (*Platform, error) {
 	return open(ctx, Process{Folder: f}, process, log, prometheus.NewRegistry())
 }
 
-func open(ctx context.Context, c Process, process string, log *slog.Logger, reg registry) (_ *Platform, err error) {
+func open(ctx context.Context, c Process, process string, log *slog.Logger, reg boot.Registry) (_ *Platform, err error) {
 	f := c.Folder
 	// Each line that is logged for a request carries its id, whichever package logs it.
 	p := &Platform{Folder: f, Log: slog.New(apiserver.LogRequestID(log.Handler())), Registry: reg}

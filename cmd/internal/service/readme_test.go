@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/pages"
 )
 
 var update = flag.Bool("update", false, "rewrite the README's table of settings")
@@ -52,7 +53,7 @@ func settingsTable() string {
 		name   string
 		config any
 	}{
-		{"api", &APIConfig{}}, {"worker", &WorkerConfig{}}, {"flow", &FlowConfig{}}, {"ui", &UIConfig{}}, {"up", &UpConfig{}}, {"commands", &ClientConfig{}}, {"kuma provision", &KumaConfig{}},
+		{"api", &APIConfig{}}, {"worker", &WorkerConfig{}}, {"flow", &FlowConfig{}}, {"ui", &pages.Config{}}, {"up", &UpConfig{}}, {"commands", &ClientConfig{}}, {"kuma provision", &KumaConfig{}},
 	} {
 		for _, s := range boot.Settings(binary.config) {
 			if readers[s.Name] == nil {

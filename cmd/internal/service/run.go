@@ -5,37 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
-	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"iacontinu/cmd/internal/boot"
+	"iacontinu/cmd/internal/pages"
 	"iacontinu/internal/ml"
 	"iacontinu/internal/presence"
 )
-
-// Part is something that runs until its context ends and then stops in order.
-type Part interface {
-	Run(ctx context.Context) error
-}
-
-// runAll runs the parts until ctx ends or one fails, and waits for all.
-func runAll(ctx context.Context, parts ...Part) error {
-	group, ctx := errgroup.WithContext(ctx)
-	for _, p := range parts {
-		group.Go(func() error { return p.Run(ctx) })
-	}
-	return group.Wait()
-}
-
-// parts are several that run as one.
-type parts []Part
-
-// Run implements Part.
-func (p parts) Run(ctx context.Context) error { return runAll(ctx, p...) }
 
 // RunAPI is the process of cmd/api.
 func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
@@ -49,7 +26,7 @@ func RunAPI(ctx context.Context, c APIConfig, log *slog.Logger) error {
 			return errors.Join(err, api.Close())
 		}
 		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs")
-		return runAll(ctx, work...)
+		return boot.RunAll(ctx, work...)
 	})
 }
 
@@ -110,7 +87,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
-		ui, err := NewUI(c.UI, api.URL(), p.Log, p.Tracer, p.Registry)
+		ui, err := pages.New(c.UI, api.URL(), p.Log, p.Tracer, p.Registry)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
@@ -120,7 +97,7 @@ func RunUp(ctx context.Context, c UpConfig, log *slog.Logger, ready func(api, ui
 		}
 		log.InfoContext(ctx, "ready", "url", api.URL(), "docs", api.URL()+"/docs", "ui", ui.URL(), "detector", c.Detector, "interval", c.Interval.String())
 		ready(api.URL(), ui.URL())
-		return runAll(ctx, work...)
+		return boot.RunAll(ctx, work...)
 	})
 	return errors.Join(err, only.Close())
 }
@@ -143,17 +120,17 @@ func onFolder(ctx context.Context, c Process, name string, log *slog.Logger, run
 }
 
 // withAdmin runs a process that has no API of its own beside its admin listener.
-func withAdmin(ctx context.Context, p *Platform, setting string, host AdminHost, port Port, work Part) error {
+func withAdmin(ctx context.Context, p *Platform, setting string, host boot.AdminHost, port boot.Port, work boot.Part) error {
 	admin, err := p.admin(ctx, setting, host, port)
 	if err != nil {
 		return err
 	}
 	p.Log.InfoContext(ctx, "ready", "admin", "http://"+admin.Addr().String())
-	return runAll(ctx, admin, work)
+	return boot.RunAll(ctx, admin, work)
 }
 
 // withOptionalAdmin adds an admin listener to a process with an API if one is asked for.
-func withOptionalAdmin(ctx context.Context, p *Platform, c OptionalAdmin, work ...Part) ([]Part, error) {
+func withOptionalAdmin(ctx context.Context, p *Platform, c OptionalAdmin, work ...boot.Part) ([]boot.Part, error) {
 	if c.Port == nil {
 		return work, nil
 	}
@@ -165,13 +142,11 @@ func withOptionalAdmin(ctx context.Context, p *Platform, c OptionalAdmin, work .
 	return append(work, admin), nil
 }
 
-func (p *Platform) admin(ctx context.Context, setting string, host AdminHost, port Port) (*boot.Admin, error) {
+func (p *Platform) admin(ctx context.Context, setting string, host boot.AdminHost, port boot.Port) (*boot.Admin, error) {
 	return boot.NewAdmin(ctx, boot.AdminOptions{
-		Setting: setting, Addr: hostPort(host.Host, port), Gatherer: p.Registry, Health: p.Store.Ping, Administrator: p.administrator,
+		Setting: setting, Addr: boot.HostPort(host.Host, port), Gatherer: p.Registry, Health: p.Store.Ping, Administrator: p.administrator,
 	})
 }
-
-var errNotAdministrator = errors.New("the token is not an administrator's")
 
 // administrator checks a token against all that is known of it now: it is asked for seldom, and not every
 // process follows the revocations.
@@ -189,54 +164,24 @@ func (p *Platform) administrator(ctx context.Context, token string) error {
 		p.Log.ErrorContext(ctx, "a token can't be checked", "error", err)
 		return errors.New("the token can't be checked now")
 	case who.Role != ml.RoleAdmin:
-		return errNotAdministrator
+		return boot.ErrNotAdministrator
 	}
 	return nil
 }
 
 // CheckAPI asks the running API whether it is well.
 func CheckAPI(ctx context.Context, c APIConfig) error {
-	return ask(ctx, "http://"+hostPort(reachable(c.Host), c.Port)+"/health")
+	return boot.Ask(ctx, c.Host, c.Port, "/health")
 }
 
 // CheckUp asks a running iacontinu up for its API and its pages.
 func CheckUp(ctx context.Context, c UpConfig) error {
 	return errors.Join(
-		ask(ctx, "http://"+hostPort(reachable(c.Host), c.Port)+"/health"),
-		ask(ctx, "http://"+hostPort(reachable(c.UI.Host), c.UI.Port)+"/healthz"))
+		boot.Ask(ctx, c.Host, c.Port, "/health"),
+		boot.Ask(ctx, c.UI.Host, c.UI.Port, "/healthz"))
 }
 
 // CheckAdmin asks a running process's admin listener whether it is well.
-func CheckAdmin(ctx context.Context, host AdminHost, port Port) error {
-	return ask(ctx, "http://"+hostPort(reachable(host.Host), port)+"/healthz")
-}
-
-func ask(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	if err := res.Body.Close(); err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", url, res.Status)
-	}
-	return nil
-}
-
-// reachable is the address at which a listener on host is reached from the same machine.
-func reachable(host string) string {
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		return "127.0.0.1"
-	}
-	return host
-}
-
-func hostPort(host string, port Port) string {
-	return net.JoinHostPort(host, strconv.Itoa(int(port)))
+func CheckAdmin(ctx context.Context, host boot.AdminHost, port boot.Port) error {
+	return boot.Ask(ctx, host.Host, port, "/healthz")
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"iacontinu/cmd/internal/boot"
 	"iacontinu/internal/datasets"
 	"iacontinu/internal/discord"
 	"iacontinu/internal/ml"
@@ -108,7 +109,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			return fmt.Errorf("BOOTSTRAP: %w", err)
 		}
 	}
-	return runAll(ctx, works{w}, remembers{w})
+	return boot.RunAll(ctx, works{w}, remembers{w})
 }
 
 // works does the jobs.
