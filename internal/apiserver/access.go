@@ -25,7 +25,7 @@ func (s *Server) changeUser(ctx context.Context, in *accessChange) (*with[api.Us
 		return nil, invalidBody(ml.FieldError{Location: "body", Message: "must have role or is_active"})
 	}
 	if in.Username == identityOf(ctx).Username {
-		return nil, ml.Errorf(ml.CodeConflict, "this is your own account: another administrator may change it")
+		return nil, ml.Errorf(ml.CodeConflict, "this is your own account: another administrator may change it").Says("error.own_account", nil)
 	}
 	u, err := s.opt.Accounts.SetAccess(ctx, in.Username, change)
 	if err != nil {

@@ -27,7 +27,8 @@ func (s *Server) audit(ctx context.Context, event, message string, details map[s
 	if err == nil {
 		return nil
 	}
-	f := newFailure(http.StatusInternalServerError, codeUnaudited, message+"; but that could not be recorded: tell whoever runs this server, and look before you repeat it")
+	f := newFailure(http.StatusInternalServerError, codeUnaudited, message+"; but that could not be recorded: tell whoever runs this server, and look before you repeat it").
+		says("error.unaudited", nil)
 	f.cause = fmt.Errorf("apiserver: audit entry %s, %q, is lost: %w", event, message, err)
 	return f
 }

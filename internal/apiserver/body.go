@@ -126,7 +126,7 @@ var errUnreadable = errors.New("apiserver: read body")
 func unreadable(err error) error { return fmt.Errorf("%w: %w", errUnreadable, err) }
 
 func tooLarge(limit int64) *ml.Error {
-	return ml.Errorf(ml.CodeTooLarge, "the body is over the limit of %d bytes", limit)
+	return ml.Errorf(ml.CodeTooLarge, "the body is over the limit of %d bytes", limit).Says("error.body_size", map[string]any{"limit": limit})
 }
 
 func checkJSON(h http.Header, body []byte, required bool) ([]byte, error) {

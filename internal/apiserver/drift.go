@@ -170,7 +170,7 @@ func (s *Server) checkOf(ctx context.Context, asked string) (ml.DriftReport, err
 	}
 	newest, _, err := s.opt.Records.DriftHistory(ctx, latestAmong)
 	if err == nil && len(newest) == 0 {
-		err = ml.Errorf(ml.CodeNotFound, "there was no check yet")
+		err = ml.Errorf(ml.CodeNotFound, "there was no check yet").Says("error.gone", nil)
 	}
 	if err != nil {
 		return ml.DriftReport{}, err

@@ -68,6 +68,12 @@ func newFailure(status int, code ml.Code, detail string) *failure {
 	return &failure{Problem: api.Problem{Status: status, Title: title, Code: string(code), Detail: detail}, header: http.Header{}}
 }
 
+// says adds what the detail says, for whoever words it in another language, and returns f.
+func (f *failure) says(code string, values map[string]any) *failure {
+	f.Remarks = append(f.Remarks, api.Remark{Code: code, Values: values})
+	return f
+}
+
 // GetStatus implements huma.StatusError.
 func (f *failure) GetStatus() int { return f.Status }
 
@@ -103,11 +109,11 @@ func plainFailure(err error) *failure {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return newFailure(http.StatusRequestEntityTooLarge, ml.CodeTooLarge, tooLarge(large.Limit).Message)
+		return plainFailure(tooLarge(large.Limit))
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return newFailure(http.StatusRequestTimeout, "", "the body came too slowly")
+		return newFailure(http.StatusRequestTimeout, "", "the body came too slowly").says("error.slow_body", nil)
 	case ml.DiskFull(err):
-		return newFailure(http.StatusInsufficientStorage, ml.CodeStorageFull, "the disk is full")
+		return newFailure(http.StatusInsufficientStorage, ml.CodeStorageFull, "the disk is full").says("error.disk_full", nil)
 	case errors.As(err, &coded) && statusOf(coded.Code) != http.StatusInternalServerError:
 		f := newFailure(statusOf(coded.Code), coded.Code, coded.Message)
 		f.Remarks = remarksOf(coded.Remarks)
@@ -118,13 +124,13 @@ func plainFailure(err error) *failure {
 	case errors.Is(err, context.Canceled):
 		return newFailure(statusClientGone, "", "the request was given up")
 	case errors.Is(err, context.DeadlineExceeded):
-		return newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "it took too long: try again")
+		return newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "it took too long: try again").says("error.too_long", nil)
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return newFailure(http.StatusBadRequest, "", "the body ended before its end")
 	case errors.Is(err, errUnreadable):
 		return newFailure(http.StatusBadRequest, "", "the body could not be read: the connection broke, or Transfer-Encoding: chunked was said and its chunks are malformed")
 	}
-	return newFailure(http.StatusInternalServerError, "", "something went wrong here: quote the request id to whoever runs this server")
+	return newFailure(http.StatusInternalServerError, "", "something went wrong here: quote the request id to whoever runs this server").says("error.server", nil)
 }
 
 // ended puts why the request ended before what came of that: database/sql rolls a request's transaction back by
@@ -194,7 +200,35 @@ func transform(ctx huma.Context, _ string, v any) (any, error) {
 	for _, e := range m.Errors {
 		f.Errors = append(f.Errors, fieldOf(e))
 	}
+	f.Remarks = rulesOf(f.Errors)
 	return f, nil
+}
+
+// rules are what a person may give for a field of a form: one sentence, whichever part of the rule was not kept.
+var rules = map[string]api.Remark{
+	"body.username":     {Code: "error.username"},
+	"body.email":        {Code: "error.email"},
+	"body.role":         {Code: "error.role"},
+	"body.password":     {Code: "error.password", Values: passwordLength},
+	"body.new_password": {Code: "error.password", Values: passwordLength},
+}
+
+var passwordLength = map[string]any{"least": 8, "most": 128} // as in package api's bodies
+
+// rulesOf are the rules of the fields; nil if one has no words, since the others would hide it.
+func rulesOf(fields []api.FieldError) (out []api.Remark) {
+	said := map[string]bool{}
+	for _, field := range fields {
+		rule, ok := rules[field.Location]
+		if !ok {
+			return nil
+		}
+		if !said[field.Location] {
+			out = append(out, rule)
+		}
+		said[field.Location] = true
+	}
+	return out
 }
 
 // fieldOf is one of huma's findings. A missing field is placed where it should be and not at the

@@ -17,7 +17,7 @@ func (s *Server) job(ctx context.Context, in *byID) (*with[api.Job], error) {
 	seesAll := who.Role == ml.RoleAdmin || who.Role == ml.RoleService
 	switch {
 	case !seesAll && !job.AskedBy(actor(who)):
-		return nil, ml.Errorf(ml.CodeNotFound, "there is no job %d of yours", in.ID)
+		return nil, ml.Errorf(ml.CodeNotFound, "there is no job %d of yours", in.ID).Says("error.gone", nil)
 	case job.Kind != (ml.RetrainArgs{}).Kind() && (job.Kind != (ml.NotifyArgs{}).Kind() || job.RequestedBy == ""):
 		return nil, ml.Errorf(ml.CodeNotFound, "job %d is no retraining, nor a test message", in.ID)
 	}

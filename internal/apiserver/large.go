@@ -86,9 +86,11 @@ func (s *Server) decodeTurn(ctx context.Context, size int) (done func(), err err
 
 // tooManyLarge refuses one who has too many large bodies of his own on the way, or who comes while others have.
 func tooManyLarge(own bool) *failure {
-	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "too many large bodies are being read at once: send this one again in a moment, or in parts")
+	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "too many large bodies are being read at once: send this one again in a moment, or in parts").
+		says("error.sending", nil)
 	if own {
-		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d large bodies of yours are on their way, and no more are taken at once: send this one when one of them has ended, or in parts", callerLarge))
+		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d large bodies of yours are on their way, and no more are taken at once: send this one when one of them has ended, or in parts", callerLarge)).
+			says("error.sending_own", map[string]any{"n": callerLarge})
 	}
 	f.header.Set("Retry-After", largeRetryAfter)
 	return f

@@ -40,7 +40,7 @@ func (l *limits) password(ctx context.Context, username string) error {
 	address := httprate.CanonicalizeIP(hostOf(x.remote)) // of IPv6, the /64
 	name := strings.ToLower(strings.TrimSpace(username))
 	if l.byAddress.OnLimit(x, r, address) || l.byPair.OnLimit(x, r, address+" "+name) || l.byUser.OnLimit(x, r, name) {
-		f := newFailure(http.StatusTooManyRequests, "", "too many logins: try again in a minute")
+		f := newFailure(http.StatusTooManyRequests, "", "too many logins: try again in a minute").says("error.tries", nil)
 		f.header.Set("Retry-After", fmt.Sprint(int(limitWindow.Seconds())))
 		return f
 	}

@@ -37,7 +37,7 @@ func (s *Server) recordLogin(ctx context.Context, who ml.Identity) error {
 	if err == nil {
 		return nil
 	}
-	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "the login can't be recorded now: try again")
+	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, "the login can't be recorded now: try again").says("error.too_long", nil)
 	f.header.Set("Retry-After", "1")
 	f.cause = fmt.Errorf("apiserver: record login of %s: %w", who.Username, err)
 	return f

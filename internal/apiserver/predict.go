@@ -84,7 +84,7 @@ var jsonContent = []string{"application/json"}
 func (s *Server) serving(r *http.Request) (ml.Version, error) {
 	v, ok := s.opt.Predictor.Current()
 	if !ok {
-		return v, ml.Errorf(ml.CodeUnavailable, "no model serves yet: the first one is being trained, or none was activated")
+		return v, ml.Errorf(ml.CodeUnavailable, "no model serves yet: the first one is being trained, or none was activated").Says("error.no_model", nil)
 	}
 	if t := r.Header["Content-Type"]; len(t) == 1 && t[0] == jsonContent[0] {
 		return v, nil

@@ -205,6 +205,7 @@ func jobFailure(job ml.Job) *failure {
 		status = http.StatusConflict
 	}
 	f := newFailure(status, job.ErrorCode, cmp.Or(job.Error, "the retraining was "+string(job.State)))
+	f.Remarks = remarksOf(job.ErrorRemarks)
 	f.cause = fmt.Errorf("apiserver: job %d %s: %s", job.ID, job.State, job.Error)
 	if status == http.StatusServiceUnavailable {
 		f.header.Set("Retry-After", "1")

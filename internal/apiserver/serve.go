@@ -88,7 +88,7 @@ func (s *Server) enter(rt *route, a access, next http.HandlerFunc) http.HandlerF
 				return
 			}
 			if a == adminOnly && x.who.Role != ml.RoleAdmin {
-				s.refuse(w, r, ml.Errorf(ml.CodeForbidden, "this is for administrators"))
+				s.refuse(w, r, ml.Errorf(ml.CodeForbidden, "this is for administrators").Says("error.for_admins", nil))
 				return
 			}
 		}

@@ -70,9 +70,11 @@ func (s *Server) uploadPlace(ctx context.Context) (done func(), err error) {
 	if done != nil {
 		return done, nil
 	}
-	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, fmt.Sprintf("%d files are being uploaded, and no more are taken at once: send this one when one of them has ended", maxUploads-left))
+	f := newFailure(http.StatusServiceUnavailable, ml.CodeUnavailable, fmt.Sprintf("%d files are being uploaded, and no more are taken at once: send this one when one of them has ended", maxUploads-left)).
+		says("error.sending", nil)
 	if own {
-		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d files of yours are being uploaded, and no more are taken at once: send this one when one of them has ended", callerUploads))
+		f = newFailure(http.StatusTooManyRequests, "", fmt.Sprintf("%d files of yours are being uploaded, and no more are taken at once: send this one when one of them has ended", callerUploads)).
+			says("error.sending_own", map[string]any{"n": callerUploads})
 	}
 	f.header.Set("Retry-After", "10")
 	return nil, f

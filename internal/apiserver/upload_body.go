@@ -91,7 +91,7 @@ func (b *uploadBody) Read(p []byte) (int, error) {
 }
 
 func errStopping() error {
-	return ml.Errorf(ml.CodeUnavailable, "the server is stopping: send the file again in a while")
+	return ml.Errorf(ml.CodeUnavailable, "the server is stopping: send the file again in a while").Says("error.stopping", nil)
 }
 
 func (b *uploadBody) stopped() bool {

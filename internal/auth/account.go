@@ -17,22 +17,25 @@ const maxEmail = 254 // RFC 5321, section 4.5.3.1.3
 
 // checkAccount returns an error that names each field of a new account that is wrong.
 func checkAccount(u ml.User, password string) error {
-	var wrong []ml.FieldError
+	wrong := &ml.Error{Code: ml.CodeInvalid, Message: "the account can't be made"}
 	if !userName.MatchString(u.Username) {
-		wrong = append(wrong, ml.FieldError{Location: "body.username", Message: "must have 3 to 64 letters, digits and . _ @ -, a letter or digit first"})
+		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: "body.username", Message: "must have 3 to 64 letters, digits and . _ @ -, a letter or digit first"})
+		wrong = wrong.Says("error.username", nil)
 	}
 	if a, err := mail.ParseAddress(u.Email); err != nil || a.Address != u.Email || len(u.Email) > maxEmail {
-		wrong = append(wrong, ml.FieldError{Location: "body.email", Message: "must be an address such as name@example.org"})
+		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: "body.email", Message: "must be an address such as name@example.org"})
+		wrong = wrong.Says("error.email", nil)
 	}
 	if u.Role != ml.RoleUser && u.Role != ml.RoleAdmin && u.Role != "" {
-		wrong = append(wrong, ml.FieldError{Location: "body.role", Message: fmt.Sprintf("must be %s or %s", ml.RoleUser, ml.RoleAdmin)})
+		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: "body.role", Message: fmt.Sprintf("must be %s or %s", ml.RoleUser, ml.RoleAdmin)})
+		wrong = wrong.Says("error.role", nil)
 	}
 	var short *ml.Error
 	if errors.As(CheckPassword(password, "body.password"), &short) {
-		wrong = append(wrong, short.Fields...)
+		wrong.Fields, wrong.Remarks = append(wrong.Fields, short.Fields...), append(wrong.Remarks, short.Remarks...)
 	}
-	if wrong == nil {
+	if wrong.Fields == nil {
 		return nil
 	}
-	return &ml.Error{Code: ml.CodeInvalid, Message: "the account can't be made", Fields: wrong}
+	return wrong
 }

@@ -51,10 +51,11 @@ func CheckPassword(password, location string) error {
 	if n >= MinPassword && n <= MaxPassword {
 		return nil
 	}
-	return &ml.Error{
+	wrong := &ml.Error{
 		Code: ml.CodeInvalid, Message: "the password is too short or too long",
 		Fields: []ml.FieldError{{Location: location, Message: fmt.Sprintf("must have %d to %d characters, has %d", MinPassword, MaxPassword, n)}},
 	}
+	return wrong.Says("error.password", map[string]any{"least": MinPassword, "most": MaxPassword})
 }
 
 // hasher hashes and checks passwords, few at a time: each takes 19 MiB and a core for a while, and
@@ -104,7 +105,7 @@ func (h *hasher) turn(ctx context.Context) (done func(), err error) {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("auth: wait for hashing: %w", err)
 		}
-		return nil, ml.Errorf(ml.CodeUnavailable, "too many logins at once: try again in a moment")
+		return nil, ml.Errorf(ml.CodeUnavailable, "too many logins at once: try again in a moment").Says("error.logins", nil)
 	}
 }
 

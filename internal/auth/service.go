@@ -229,10 +229,11 @@ func (s *Service) ChangePassword(ctx context.Context, who ml.Identity, old, repl
 	}
 	c, err := s.check(ctx, who.Username, old)
 	if errors.Is(err, errLogin) {
-		return "", ml.Identity{}, &ml.Error{
+		wrong := &ml.Error{
 			Code: ml.CodeInvalid, Message: "the old password is wrong",
 			Fields: []ml.FieldError{{Location: "body.old_password", Message: "is wrong"}},
 		}
+		return "", ml.Identity{}, wrong.Says("error.old_password", nil)
 	}
 	if err != nil {
 		return "", ml.Identity{}, err

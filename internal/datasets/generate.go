@@ -91,7 +91,7 @@ func (d *Datasets) room(ctx context.Context, samples int) error {
 	}
 	if need := uint64(samples)*rowBytes + spareBytes; free < need {
 		return ml.Errorf(ml.CodeStorageFull, "%d rows need up to %d MB of disk, and %d MB are left: make room, or generate fewer",
-			samples, need>>20, free>>20)
+			samples, need>>20, free>>20).Says("error.no_room", map[string]any{"rows": samples, "want": need >> 20, "left": free >> 20})
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"iacontinu/internal/api"
+	"iacontinu/internal/wording"
 )
 
 // ask sends one request as curl would.
@@ -108,6 +109,46 @@ func TestWrongInput(t *testing.T) {
 	}
 	if status, _, text := ask(t, http.MethodPost, p.url+predict, user, jsonType, strings.NewReader(`{"features":[1,2]}`)); status != 200 {
 		t.Errorf("afterwards a good request gets %d %s", status, text)
+	}
+}
+
+// TestRefusalsHaveWordsInEachLanguage: what a person's request on the web pages is refused for, the pages say in their
+// reader's language, so it comes in codes.
+func TestRefusalsHaveWordsInEachLanguage(t *testing.T) {
+	t.Parallel()
+	p := startUp(t, newFolder(t))
+	ready(t, p.url)
+	user, admin := token(t, p.url, "testuser", "test123"), token(t, p.url, "admin", "admin123")
+	french := wording.In("fr")
+	_, _, active := ask(t, http.MethodGet, p.url+"/model/info", user, "", nil)
+	var info api.ModelInfo
+	if err := json.Unmarshal([]byte(active), &info); err != nil || info.ModelVersion == nil {
+		t.Fatalf("%s: %v", active, err)
+	}
+	for _, tt := range []struct {
+		method, path, token, body string
+		status                    int
+		says                      string
+	}{
+		{"POST", "/auth/register", admin, `{"username":"a b","email":"ann","password":"short"}`, 422, "Une adresse électronique s’écrit comme nom@exemple.org. Un mot de passe a de 8 à 128 caractères. Un nom d’utilisateur a de 3 à 64 lettres, chiffres ou caractères . _ @ -, et commence par une lettre ou un chiffre."},
+		{"POST", "/auth/register", admin, `{"username":"someone","email":"Ann <ann@example.org>","password":"long enough"}`, 422, "Une adresse électronique s’écrit comme nom@exemple.org."},
+		{"POST", "/auth/register", admin, `{"username":"testuser","email":"x@example.org","password":"long enough"}`, 409, "Testuser est déjà pris."},
+		{"PATCH", "/auth/users/admin", admin, `{"is_active":false}`, 409, "C’est votre propre compte\u00a0: un autre administrateur peut le modifier."},
+		{"PATCH", "/auth/users/nobody", admin, `{"is_active":false}`, 404, "Ce qui est demandé n’existe pas, ou n’existe plus."},
+		{"POST", "/auth/password", user, `{"old_password":"wrong","new_password":"long enough"}`, 422, "L’ancien mot de passe est faux."},
+		{"POST", "/models/rollback", admin, ``, 409, "Il n’y a pas de version à laquelle revenir."},
+		{"POST", "/models/rollback", user, ``, 403, "Ceci est réservé aux administrateurs."},
+		{"POST", "/models/v99/activate", admin, ``, 404, "Ce qui est demandé n’existe pas, ou n’existe plus."},
+		{"DELETE", "/datasets/1", admin, ``, 409, "La version en service, " + *info.ModelVersion + ", a appris du jeu 1."},
+		{"DELETE", "/datasets/99", admin, ``, 404, "Le jeu 99 n’existe pas."},
+		{"GET", "/jobs/99", user, ``, 404, "Ce qui est demandé n’existe pas, ou n’existe plus."},
+		{"POST", "/generate", user, strings.Repeat(" ", 9000), 413, "L’envoi dépasse les 8\u00a0192 octets possibles ici."},
+	} {
+		status, problem, text := ask(t, tt.method, p.url+tt.path, tt.token, "application/json", strings.NewReader(tt.body))
+		said, _ := wording.Text(french, problem.Remarks)
+		if status != tt.status || said != tt.says {
+			t.Errorf("%s %s: %d, in French %q of %s; want %d, %q", tt.method, tt.path, status, said, text, tt.status, tt.says)
+		}
 	}
 }
 

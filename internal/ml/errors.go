@@ -52,6 +52,12 @@ func Errorf(code Code, format string, args ...any) *Error {
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
+// Says adds what the message says, for whoever words it in another language, and returns e.
+func (e *Error) Says(code string, values map[string]any) *Error {
+	e.Remarks = append(e.Remarks, Remark{Code: code, Values: values})
+	return e
+}
+
 // Error implements error.
 func (e *Error) Error() string {
 	var b strings.Builder

@@ -154,10 +154,11 @@ func endSpan(span trace.Span, s *served, rows int, err error) {
 func (p *Predictor) serving(req *ml.PredictionRequest) (*served, error) {
 	s := p.current.Load()
 	if s == nil {
-		return nil, ml.Errorf(ml.CodeUnavailable, "no model serves yet: the first one is being trained, or none was activated")
+		return nil, ml.Errorf(ml.CodeUnavailable, "no model serves yet: the first one is being trained, or none was activated").Says("error.no_model", nil)
 	}
 	if !sameSchema(&s.version.Schema, &req.Schema) {
-		return nil, ml.Errorf(ml.CodeUnavailable, "model %s with other features took over just now: read /model/info and send the request again", s.version.Name)
+		return nil, ml.Errorf(ml.CodeUnavailable, "model %s with other features took over just now: read /model/info and send the request again", s.version.Name).
+			Says("error.other_features", map[string]any{"version": s.version.Name})
 	}
 	return s, nil
 }

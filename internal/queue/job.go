@@ -40,7 +40,7 @@ func readMetadata(row *rivertype.JobRow) metadata {
 func (q *Queue) Job(ctx context.Context, id int64) (ml.Job, error) {
 	row, err := q.read.JobGet(ctx, id)
 	if errors.Is(err, rivertype.ErrNotFound) {
-		return ml.Job{}, ml.Errorf(ml.CodeNotFound, "there is no job %d", id)
+		return ml.Job{}, ml.Errorf(ml.CodeNotFound, "there is no job %d", id).Says("error.gone", nil)
 	}
 	if err != nil {
 		return ml.Job{}, fmt.Errorf("queue: read job %d: %w", id, coded(err))

@@ -33,7 +33,7 @@ func (s *Store) SetAccess(ctx context.Context, username string, a ml.Access, r m
 			return err
 		}
 		if admins == 0 {
-			return ml.Errorf(ml.CodeConflict, "%s is the last administrator who may log in", username)
+			return ml.Errorf(ml.CodeConflict, "%s is the last administrator who may log in", username).Says("error.last_admin", map[string]any{"name": username})
 		}
 		r.UserID = row.ID
 		revocation := rowOfRevocation(r)

@@ -103,7 +103,7 @@ func rollbackTarget(tx *gorm.DB) (activationRow, error) {
 		}
 		id = a.Previous
 	}
-	return activationRow{}, ml.Errorf(ml.CodeConflict, "there is no version to roll back to")
+	return activationRow{}, ml.Errorf(ml.CodeConflict, "there is no version to roll back to").Says("error.no_rollback", nil)
 }
 
 // lastActivation reads the activation in force, zero if there never was one.

@@ -203,7 +203,7 @@ func (s *Store) Dataset(ctx context.Context, id int64) (ml.Dataset, error) {
 	ds, err := s.datasets(s.read.WithContext(ctx).
 		Where("generation_id = ? AND state = ?", id, string(ml.DatasetReady)))
 	if err == nil && len(ds) == 0 {
-		err = ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id)
+		err = ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id).Says("error.dataset_gone", map[string]any{"dataset": id})
 	}
 	if err != nil {
 		return ml.Dataset{}, err
@@ -273,7 +273,8 @@ func (s *Store) hide(ctx context.Context, id int64) error {
 			return err
 		}
 		if version != "" {
-			return ml.Errorf(ml.CodeConflict, "dataset %d is what the active version %s was trained on", id, version)
+			return ml.Errorf(ml.CodeConflict, "dataset %d is what the active version %s was trained on", id, version).
+				Says("error.dataset_serves", map[string]any{"dataset": id, "version": version})
 		}
 		res := tx.Model(&datasetRow{}).Where("generation_id = ?", id).Updates(map[string]any{
 			"state": string(ml.DatasetBuilding), "builder": "",
@@ -281,7 +282,7 @@ func (s *Store) hide(ctx context.Context, id int64) error {
 			"job_id": 0,
 		})
 		if res.Error == nil && res.RowsAffected == 0 {
-			return ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id)
+			return ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id).Says("error.dataset_gone", map[string]any{"dataset": id})
 		}
 		return res.Error
 	})

@@ -26,7 +26,7 @@ func coded(err error) error {
 	}
 	switch {
 	case isFull(e):
-		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Err: err}
+		return &ml.Error{Code: ml.CodeStorageFull, Message: "the disk is full", Remarks: []ml.Remark{{Code: "error.disk_full"}}, Err: err}
 	case e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked:
 		return locked(err)
 	case e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey:
@@ -37,7 +37,7 @@ func coded(err error) error {
 
 // locked is one error for all who wait in vain, for the lock or for the connection that waits for it.
 func locked(err error) *ml.Error {
-	return &ml.Error{Code: ml.CodeUnavailable, Message: "the database is locked by another process", Err: err}
+	return &ml.Error{Code: ml.CodeUnavailable, Message: "the database is locked by another process", Remarks: []ml.Remark{{Code: "error.locked"}}, Err: err}
 }
 
 // isFull reports whether there was no space: SQLite says so of the database, and calls it an I/O
@@ -69,7 +69,7 @@ func conflict(err error) error {
 // found turns the absence of a row into CodeNotFound.
 func found(err error, format string, args ...any) error {
 	if errors.Is(err, gorm.ErrRecordNotFound) || errors.Is(err, sql.ErrNoRows) {
-		return ml.Errorf(ml.CodeNotFound, format, args...)
+		return ml.Errorf(ml.CodeNotFound, format, args...).Says("error.gone", nil)
 	}
 	return coded(err)
 }

@@ -87,10 +87,11 @@ func (s *Store) CreateUser(ctx context.Context, c ml.Credentials) (ml.User, erro
 		return ml.User{}, fmt.Errorf("store: create user: %w", coded(err))
 	}
 	if alike != "" {
-		return ml.User{}, fmt.Errorf("store: create user: %w", &ml.Error{
+		taken := &ml.Error{
 			Code: ml.CodeConflict, Message: "there is such a user already",
 			Fields: []ml.FieldError{{Location: "username", Message: fmt.Sprintf("%q is taken as %q", c.Username, alike)}},
-		})
+		}
+		return ml.User{}, fmt.Errorf("store: create user: %w", taken.Says("error.taken", map[string]any{"value": alike}))
 	}
 	role := string(c.Role)
 	r := userRow{
@@ -123,6 +124,7 @@ func (s *Store) taken(ctx context.Context, r userRow, refused error) error {
 		}
 		if n > 0 {
 			out.Fields = append(out.Fields, ml.FieldError{Location: unique.column, Message: fmt.Sprintf("%q is taken", unique.value)})
+			out = out.Says("error.taken", map[string]any{"value": unique.value})
 		}
 	}
 	return out
@@ -170,7 +172,7 @@ func (s *Store) RecordLogin(ctx context.Context, id int64) error {
 func updateUser(tx *gorm.DB, id int64, columns map[string]any) error {
 	res := tx.Model(&userRow{}).Where("id = ?", id).Updates(columns)
 	if res.Error == nil && res.RowsAffected == 0 {
-		return ml.Errorf(ml.CodeNotFound, "there is no user %d", id)
+		return ml.Errorf(ml.CodeNotFound, "there is no user %d", id).Says("error.gone", nil)
 	}
 	return res.Error
 }

@@ -71,12 +71,12 @@ func (b backups) BackUp(ctx context.Context) (api.Backup, error) {
 	case b.making <- struct{}{}:
 		defer func() { <-b.making }()
 	default:
-		return api.Backup{}, ml.Errorf(ml.CodeConflict, "another backup is being made: wait until it is in the list")
+		return api.Backup{}, ml.Errorf(ml.CodeConflict, "another backup is being made: wait until it is in the list").Says("error.backup_runs", nil)
 	}
 	at := time.Now().UTC().Truncate(time.Second)
 	name := at.Format(backupName)
 	if _, err := os.Stat(filepath.Join(b.dir(), name)); err == nil {
-		return api.Backup{}, ml.Errorf(ml.CodeConflict, "there is a backup of this second already")
+		return api.Backup{}, ml.Errorf(ml.CodeConflict, "there is a backup of this second already").Says("error.backup_twice", nil)
 	}
 	size, err := b.Backup(ctx, filepath.Join(b.dir(), name))
 	if err != nil {

@@ -18,6 +18,7 @@ var anything = map[string]any{
 	"value": 0.25, "threshold": 0.5, "n": 2, "feature": "âge", "rows": 12345, "want": 200, "error": "connection refused", "ago": 15, "cooldown": 3600,
 	"target": "cible", "version": "v2", "candidate": "v2", "champion": "v1", "actor": "ann", "count": 2, "features": "âge, dose", "first": "non", "second": "oui",
 	"who": "ann", "accuracy": 0.95, "champion_accuracy": 0.94, "majority": 0.5, "noise": 0.01, "ks": 0.1, "psi": 0.2, "job": 7, "class": "oui", "dataset": 3, "times": 21,
+	"least": 8, "most": 128, "name": "ann", "left": 5, "limit": 8192,
 }
 
 // Every notice, sentence and figure is written in the language that is set, as Discord takes it.

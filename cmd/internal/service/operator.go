@@ -90,7 +90,10 @@ func (p *Platform) Rollback(ctx context.Context, actor string) (ml.Version, erro
 
 func (p *Platform) canServe(v ml.Version) error {
 	if _, err := p.loadArtifact(v); err != nil {
-		return &ml.Error{Code: ml.CodeUnprocessed, Message: "version " + v.Name + " can't serve: its artifact is missing or damaged", Err: err}
+		return &ml.Error{
+			Code: ml.CodeUnprocessed, Message: "version " + v.Name + " can't serve: its artifact is missing or damaged",
+			Remarks: []ml.Remark{{Code: "error.cannot_serve", Values: map[string]any{"version": v.Name}}}, Err: err,
+		}
 	}
 	return nil
 }
