@@ -76,8 +76,32 @@ func TestTimelineReadsNoLogFromEndToEnd(t *testing.T) {
 			}
 		}
 	}
-	if steps := plan(t, s, checksBetween, 1, 2, 3); !strings.Contains(strings.Join(steps, "\n"), "drift_detections_seen") {
-		t.Errorf("checks without anything to tell are read: %v", steps)
+	for _, c := range chapters {
+		if steps := plan(t, s, c.between, 1, 2, 3); c.maxID == maxCheck && !strings.Contains(strings.Join(steps, "\n"), "drift_detections_seen") {
+			t.Errorf("%s: checks without anything to tell are read: %v", c.kind, steps)
+		}
+	}
+}
+
+// What is asked for is found behind any number of other things that happened since, as an outage behind days of drift.
+func TestTimelineFindsWhatIsRare(t *testing.T) {
+	t.Parallel()
+	s := openInternal(t, filepath.Join(t.TempDir(), "test.db"))
+	noon := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	for i := range 40 {
+		at := stamp(noon.Add(time.Duration(i) * time.Minute))
+		rare := i < 3
+		execute(t, s, "INSERT INTO drift_detections (drift, action_taken, created_at) VALUES (?, ?, ?)", !rare, map[bool]string{true: "health_check_failed", false: "none"}[rare], at)
+		execute(t, s, "INSERT INTO activations (version, action, actor, created_at) VALUES ('v1', ?, 'ann', ?)", map[bool]string{true: "rollback", false: "activate"}[rare], at)
+		execute(t, s, "INSERT INTO datasets (generation_id, source, state, samples_count, created_at) VALUES (?, ?, 'ready', 5, ?)", i+1, map[bool]string{true: "imported", false: "generated"}[rare], at)
+	}
+	for _, kind := range []ml.HappeningKind{ml.HappenedFailed, ml.HappenedRollback, ml.HappenedImport} {
+		for limit, want := range map[int]int{2: 2, 3: 3, 28: 3} {
+			got, more, err := s.Timeline(t.Context(), noon, noon.Add(time.Hour), []ml.HappeningKind{kind}, limit)
+			if len(got) != want || more != (limit == 2) || err != nil {
+				t.Errorf("the newest %d of %s: %d, more: %t, %v", limit, kind, len(got), more, err)
+			}
+		}
 	}
 }
 
