@@ -9,7 +9,8 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// accuracyFloor is the accuracy below which a conditional retraining retrains if it is not told otherwise.
+// accuracyFloor is the accuracy below which a conditional retraining retrains if it is not told otherwise, and the
+// overview says that it is low.
 const accuracyFloor = 0.85
 
 // facts are what a person should know of the platform, the worst first, and that it is well if there is

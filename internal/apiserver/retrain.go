@@ -318,10 +318,9 @@ func (s *Server) conditionalOp() huma.Operation {
 }
 
 func (s *Server) retrainConditional(ctx context.Context, in *conditionalInput) (*conditionalOutput, error) {
-	const defaultThreshold = 0.85
 	out := &conditionalOutput{Status: http.StatusOK}
 	b := &out.Body
-	b.Status, b.Threshold, b.IgnoredFields = api.StatusSuccess, defaultThreshold, exchangeOf(ctx).ignored
+	b.Status, b.Threshold, b.IgnoredFields = api.StatusSuccess, accuracyFloor, exchangeOf(ctx).ignored
 	force := false
 	if in.Body != nil {
 		force = in.Body.ForceRetrain

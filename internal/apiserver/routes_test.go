@@ -164,6 +164,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		{"OPTIONS", "/predict", "POST"},
 		{"POST", "/model/info", "GET"},
 		{"PATCH", "/datasets/7", "GET, DELETE"},
+		{"GET", "/auth/users/ann", "PATCH"},
 		{"BREW", "/metrics", "GET"},
 	} {
 		r := b.send(t, tt.method, tt.path, "", "")

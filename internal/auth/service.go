@@ -201,11 +201,6 @@ func (s *Service) Logout(ctx context.Context, who ml.Identity) error {
 	return s.revoke(ctx, ml.Revocation{JTI: who.TokenID, UserID: who.UserID, ExpiresAt: who.ExpiresAt.Add(time.Minute)})
 }
 
-// RevokeUser makes all tokens of a user invalid that were issued until now.
-func (s *Service) RevokeUser(ctx context.Context, id int64) error {
-	return s.revoke(ctx, s.revocationOf(id))
-}
-
 // revocationOf makes all tokens of a user invalid that were issued until now. One of this very
 // millisecond counts as older, but for the one that follows a new password.
 func (s *Service) revocationOf(id int64) ml.Revocation {

@@ -401,11 +401,11 @@ func TestRevocationsAreForgottenWhenUseless(t *testing.T) {
 	b := setup(t)
 	b.register(t, "ann", "correct horse")
 	who, _ := b.Verify(t.Context(), b.login(t, "ann", "correct horse"))
-	if err := errors.Join(b.Logout(t.Context(), who), b.RevokeUser(t.Context(), 1)); err != nil {
+	if err := errors.Join(b.Logout(t.Context(), who), b.revoke(t.Context(), b.revocationOf(1))); err != nil {
 		t.Fatal(err)
 	}
 	b.now = b.now.Add(48 * time.Hour)
-	if err := b.RevokeUser(t.Context(), 2); err != nil {
+	if err := b.revoke(t.Context(), b.revocationOf(2)); err != nil {
 		t.Fatal(err)
 	}
 	if n, m := len(b.revoked.tokens), len(b.revoked.users); n != 0 || m != 1 {

@@ -46,6 +46,9 @@ const (
 	MinClassRows = 2
 )
 
+// MaxWindow is how many rows a version can be trained on at most.
+const MaxWindow = 100_000_000
+
 // MaxDatasets bounds how many datasets, the newest first, one version is made of. Smaller windows than that
 // many datasets hold are the rule.
 const MaxDatasets = 1000

@@ -18,7 +18,6 @@ import (
 
 const (
 	defaultCooldown = 5 * time.Minute
-	maxCooldown     = 7 * 24 * time.Hour
 	defaultLease    = time.Minute
 	// maxConflicts is how often a state is read again that another worker changed meanwhile.
 	maxConflicts = 20
@@ -44,6 +43,9 @@ type refusal interface {
 	RetryAfter() time.Duration
 	Permanent() bool
 }
+
+// MaxCooldown is the longest time between two messages of one topic.
+const MaxCooldown = 7 * 24 * time.Hour
 
 // Options configure a Notifier.
 type Options struct {
@@ -80,8 +82,8 @@ func (o Options) validate() error {
 	switch {
 	case o.States == nil:
 		return errors.New("notify: Options.States is required")
-	case o.Cooldown > maxCooldown:
-		return fmt.Errorf("notify: Options.Cooldown is %s, want at most %s", o.Cooldown, maxCooldown)
+	case o.Cooldown > MaxCooldown:
+		return fmt.Errorf("notify: Options.Cooldown is %s, want at most %s", o.Cooldown, MaxCooldown)
 	case !slices.Contains(wording.Codes(), o.Language):
 		return fmt.Errorf("notify: Options.Language is %q, want one of %s", o.Language, strings.Join(wording.Codes(), ", "))
 	case o.Lease < 0:

@@ -143,7 +143,7 @@ func (o *Outbox) try(ctx context.Context, d ml.Delivery, deliver DeliverFunc) (r
 	if bits.OnesCount(uint(d.Attempts)) == 1 { // the 1st, 2nd, 4th, 8th...: it fails every half minute
 		o.options.Logger.WarnContext(ctx, "a delivery failed and will be tried again", "service", d.Service, "kind", d.Kind, "delivery", d.ID, "attempt", d.Attempts, "error", failure)
 	}
-	return backoff(d.Attempts), o.options.Deliveries.FailDelivery(settle, d.ID, failure.Error())
+	return wait(d.Attempts, failure), o.options.Deliveries.FailDelivery(settle, d.ID, failure.Error())
 }
 
 // deliver hands a delivery to who makes it.
@@ -165,9 +165,14 @@ func traced(ctx context.Context, d ml.Delivery, try func(context.Context) error)
 	return err
 }
 
-// backoff is 1, 2, 4, 8, 16 and then 30 seconds.
-func backoff(attempts int) time.Duration {
-	return min(maxBackoff, time.Second<<min(max(attempts-1, 0), 5))
+// wait is 1, 2, 4, 8, 16 and then 30 seconds, or as much of that as the service asks for.
+func wait(attempts int, failure error) time.Duration {
+	backoff := time.Second << min(max(attempts-1, 0), 5)
+	var busy interface{ RetryAfter() time.Duration }
+	if errors.As(failure, &busy) {
+		backoff = max(backoff, busy.RetryAfter())
+	}
+	return min(maxBackoff, backoff)
 }
 
 // notHere is for a service that this worker is not set to speak to: another one may be, if anybody is.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -117,6 +118,26 @@ iacontinu_outbox_waiting{service="mlflow"} 0
 `
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(want), "iacontinu_outbox_waiting"); err != nil {
 		t.Error(err)
+	}
+}
+
+type busy time.Duration
+
+func (busy) Error() string               { return "429 Too Many Requests" }
+func (b busy) RetryAfter() time.Duration { return time.Duration(b) }
+
+// A service that says when to come again is asked then, and after half a minute whatever it says.
+func TestAServiceSaysWhenToComeAgain(t *testing.T) {
+	var says time.Duration
+	o, s, _ := setup(t, start, func(context.Context, ml.Delivery, outbox.Save) error {
+		return fmt.Errorf("tell of a run: %w", busy(says))
+	})
+	s.owe("run")
+	for _, tt := range []struct{ says, want time.Duration }{{0, time.Second}, {20 * time.Second, 20 * time.Second}, {3 * time.Second, 4 * time.Second}, {time.Hour, 30 * time.Second}} {
+		says = tt.says
+		if wait, err := o.Deliver(t.Context(), ml.ServiceMLflow); wait != tt.want || err != nil {
+			t.Errorf("it says %s: %s, %v; want %s", tt.says, wait, err, tt.want)
+		}
 	}
 }
 

@@ -77,11 +77,10 @@ func (f *Follower) Sync(ctx context.Context) error {
 	defer f.mu.Unlock()
 	name, activation, err := f.Versions.ActiveName(ctx)
 	switch {
-	case ml.CodeOf(err) == ml.CodeNotFound:
-		return nil
-	case err != nil:
+	case err != nil && ml.CodeOf(err) != ml.CodeNotFound:
 		return fmt.Errorf("predict: look up the active version: %w", err)
-	case activation == f.activation:
+	case err != nil || activation == f.activation:
+		f.failed = "" // what goes wrong from now on is news
 		return nil
 	}
 	if err := f.swapTo(ctx, name); err != nil {
@@ -119,7 +118,7 @@ func (f *Follower) swapTo(ctx context.Context, name string) error {
 	return nil
 }
 
-// tell logs an error, once for a version that stays broken.
+// tell logs an error, once for one that lasts.
 func (f *Follower) tell(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,5 +126,5 @@ func (f *Follower) tell(err error) {
 		return
 	}
 	f.failed = err.Error()
-	f.Logger.Error("the active version is not served, the old one stays", "error", err)
+	f.Logger.Error("the active version could not be followed: what was served goes on", "error", err)
 }

@@ -21,6 +21,7 @@ type shelf struct {
 	active     string
 	activation int64
 	broken     map[string]error
+	away       error // of the store
 	schema     ml.Schema
 }
 
@@ -34,6 +35,9 @@ func (s *shelf) activate(name string) {
 func (s *shelf) ActiveName(context.Context) (string, int64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away != nil {
+		return "", 0, s.away
+	}
 	if s.active == "" {
 		return "", 0, ml.Errorf(ml.CodeNotFound, "no version is active")
 	}
@@ -135,6 +139,34 @@ func TestABrokenVersionLeavesTheOldOneServing(t *testing.T) {
 		cancel()
 		if err := <-done; err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+func TestTroubleThatComesBackIsToldAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newShelf()
+		var told bytes.Buffer
+		f, _ := newFollower(t, s, slog.New(slog.NewTextHandler(&told, nil)))
+		s.activate("v1")
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- f.Run(ctx) }()
+		for range 2 {
+			for _, away := range []error{errors.New("database is locked"), nil} {
+				s.mu.Lock()
+				s.away = away
+				s.mu.Unlock()
+				<-time.After(10 * f.Interval)
+			}
+		}
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(told.String(), "database is locked"); n != 2 {
+			t.Errorf("told %d times of two troubles of ten looks each, want twice:\n%s", n, told.String())
 		}
 	})
 }

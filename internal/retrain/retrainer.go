@@ -21,7 +21,6 @@ import (
 
 const (
 	defaultWindow       = 100_000
-	maxWindow           = 100_000_000
 	defaultSamples      = 1000
 	defaultKeepVersions = 50
 	defaultKeepDatasets = 100
@@ -147,7 +146,7 @@ func (o Options) validate() error {
 		name             string
 		value, low, high int
 	}{
-		{"TrainingWindow", o.TrainingWindow, ml.MinRows, maxWindow},
+		{"TrainingWindow", o.TrainingWindow, ml.MinRows, ml.MaxWindow},
 		{"Samples", o.Samples, ml.MinRows, synth.MaxSamples},
 		{"KeepVersions", o.KeepVersions, 1, math.MaxInt},
 		{"KeepDatasets", o.KeepDatasets, 1, math.MaxInt},

@@ -4,7 +4,6 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -124,16 +123,7 @@ func (l *language) chance(p float64) string {
 }
 
 // significant writes a measured value with at most three digits that count.
-func (l *language) significant(v float64) string {
-	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
-		return l.number(0, v)
-	}
-	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
-	if digits > 6 {
-		return l.printer.Sprint(number.Scientific(v, number.MaxFractionDigits(1)))
-	}
-	return l.printer.Sprint(number.Decimal(v, number.MaxFractionDigits(max(digits, 0))))
-}
+func (l *language) significant(v float64) string { return l.wording.Significant(v) }
 
 // value writes a number as it was given, however many digits that takes; one that only a machine can have
 // given, such as a third, with six digits that count.

@@ -282,6 +282,7 @@ func eventsOf(happened, drifts []api.Event) []event {
 			e.Tone = "bad"
 			if n := len(out); n > 0 && out[n-1].Code == e.Code {
 				out[n-1].Times++
+				out[n-1].At = a.At
 				continue
 			}
 		case "verdict":

@@ -120,7 +120,7 @@ func TestEventsTellOnce(t *testing.T) {
 	at := func(minutes int, kind, version, detail string) api.Event {
 		return api.Event{At: now.Add(time.Duration(-minutes) * time.Minute), Kind: kind, ModelVersion: version, Detail: detail}
 	}
-	happened := []api.Event{at(0, "swap", "v2", ""), at(3, "swap", "v2", ""), at(4, "verdict", "v2", "activated"), at(6, "verdict", "v1", "rejected"), at(9, "swap", "v1", ""), at(10, "rollback", "v0", "")}
+	happened := []api.Event{at(0, "swap", "v2", ""), at(3, "swap", "v2", ""), at(4, "verdict", "v2", "activated"), at(6, "verdict", "v1", "rejected"), at(9, "swap", "v1", ""), at(10, "rollback", "v0", ""), at(11, "failed", "v0", ""), at(12, "failed", "v0", "")}
 	drifts := []api.Event{at(1, "drift", "v2", ""), at(2, "drift", "v2", ""), at(5, "drift", "v1", "")}
 	var got []string
 	for _, e := range eventsOf(happened, drifts) {
@@ -128,6 +128,7 @@ func TestEventsTellOnce(t *testing.T) {
 	}
 	want := []string{
 		"swap v2 1 since 0s", "drift v2 2 since 2m0s", "activated v2 1 since 3m0s", "drift v1 1 since 5m0s", "rejected v1 1 since 6m0s", "swap v1 1 since 9m0s", "rollback v0 1 since 10m0s",
+		"failed v0 2 since 12m0s",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)

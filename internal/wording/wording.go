@@ -142,7 +142,7 @@ func (l *Language) value(v any, kind string) string {
 	case !isNumber:
 		return fmt.Sprint(v)
 	case kind == "p" && x > 0 && x < leastChance:
-		return "<\u00a0" + l.significant(leastChance)
+		return "<\u00a0" + l.Significant(leastChance)
 	case kind == "share":
 		return l.printer.Sprint(number.Percent(x, number.MaxFractionDigits(2)))
 	case kind == "time":
@@ -154,11 +154,11 @@ func (l *Language) value(v any, kind string) string {
 	case kind == "" && x == math.Trunc(x):
 		return l.printer.Sprint(number.Decimal(x, number.MaxFractionDigits(0)))
 	}
-	return l.significant(x)
+	return l.Significant(x)
 }
 
-// significant writes a measured value with at most three digits that count.
-func (l *Language) significant(x float64) string {
+// Significant writes a measured value with at most three digits that count.
+func (l *Language) Significant(x float64) string {
 	if x == 0 || math.IsNaN(x) || math.IsInf(x, 0) {
 		return l.printer.Sprint(number.Decimal(x))
 	}

@@ -43,6 +43,9 @@ func (b backups) Backups(ctx context.Context) (out []api.Backup, kept int, err e
 			continue
 		}
 		size, err := sizeOf(ctx, filepath.Join(b.dir(), e.Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it is being removed, as the oldest
+		}
 		if err != nil {
 			return nil, 0, fmt.Errorf("list backups: %w", err)
 		}

@@ -3,6 +3,7 @@ package service
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -15,6 +16,8 @@ import (
 	"iacontinu/cmd/internal/boot"
 	"iacontinu/cmd/internal/pages"
 	"iacontinu/internal/auth"
+	"iacontinu/internal/ml"
+	"iacontinu/internal/notify"
 	"iacontinu/internal/wording"
 )
 
@@ -95,16 +98,22 @@ type WorkerSettings struct {
 func (w WorkerSettings) Validate() error {
 	var errs []error
 	for _, s := range []struct {
-		name       string
-		value, min int
+		name             string
+		value, low, high int
 	}{
-		{"TRAINING_WINDOW", w.TrainingWindow, 100},
-		{"KEEP_VERSIONS", w.KeepVersions, 2},
-		{"KEEP_DATASETS", w.KeepDatasets, 1},
+		{"TRAINING_WINDOW", w.TrainingWindow, 100, ml.MaxWindow},
+		{"KEEP_VERSIONS", w.KeepVersions, 2, math.MaxInt},
+		{"KEEP_DATASETS", w.KeepDatasets, 1, math.MaxInt},
 	} {
-		if s.value < s.min {
-			errs = append(errs, fmt.Errorf("%s: %d is less than %d", s.name, s.value, s.min))
+		switch {
+		case s.value < s.low:
+			errs = append(errs, fmt.Errorf("%s: %d is less than %d", s.name, s.value, s.low))
+		case s.value > s.high:
+			errs = append(errs, fmt.Errorf("%s: %d is more than %d", s.name, s.value, s.high))
 		}
+	}
+	if most := Duration(notify.MaxCooldown); w.NotifyCooldown > most {
+		errs = append(errs, fmt.Errorf("NOTIFY_COOLDOWN: %s is more than %s", w.NotifyCooldown, most))
 	}
 	if !slices.Contains(wording.Codes(), w.NotifyLanguage) {
 		errs = append(errs, fmt.Errorf("NOTIFY_LANGUAGE: %q is not one of %s", w.NotifyLanguage, strings.Join(wording.Codes(), ", ")))
@@ -191,14 +200,16 @@ type FlowSettings struct {
 	PushURL  string   `env:"KUMA_PUSH_URL" secret:"true" help:"address of Uptime Kuma's push monitor that is told of each check, such as http://localhost:3001/api/push/TOKEN; empty: none"`
 }
 
-// Validate implements the check of boot.Load.
-func (f FlowSettings) Validate() error {
+func (f FlowSettings) check(p PrefectSettings) error {
 	var errs []error
 	if f.Detector != "random" && f.Detector != "statistical" {
 		errs = append(errs, fmt.Errorf("DRIFT_DETECTOR: %q is not one of random, statistical", f.Detector))
 	}
 	if f.Interval < Duration(time.Second) {
 		errs = append(errs, fmt.Errorf("MONITORING_INTERVAL: %s is less than 1s", f.Interval))
+	}
+	if p.PrefectURL != "" && time.Duration(f.Interval)%time.Second != 0 {
+		errs = append(errs, fmt.Errorf("MONITORING_INTERVAL: %s is not in whole seconds, as Prefect's schedules are", f.Interval))
 	}
 	if f.PushURL != "" {
 		errs = append(errs, boot.JudgeURL("KUMA_PUSH_URL", f.PushURL, " such as http://localhost:3001/api/push/TOKEN"))
@@ -300,7 +311,7 @@ type FlowConfig struct {
 
 // Validate implements the check of boot.Load.
 func (c FlowConfig) Validate() error {
-	return errors.Join(c.Process.Validate(), c.FlowSettings.Validate(), c.PrefectSettings.Validate(),
+	return errors.Join(c.Process.Validate(), c.FlowSettings.check(c.PrefectSettings), c.PrefectSettings.Validate(),
 		boot.JudgeBase("API_URL", c.APIURL, " such as http://localhost:8000"))
 }
 
@@ -320,7 +331,7 @@ type UpConfig struct {
 
 // Validate implements the check of boot.Load.
 func (c UpConfig) Validate() error {
-	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.Validate(),
+	return errors.Join(c.Process.Validate(), c.APISettings.check(c.Folder), c.WorkerSettings.Validate(), c.FlowSettings.check(c.PrefectSettings),
 		c.UI.Validate(), c.MLflowSettings.check(c.TrackingURI), c.PrefectSettings.Validate(), c.WatchedSettings.Validate())
 }
 

@@ -88,18 +88,22 @@ func TestServersAreJudgedAtTheStart(t *testing.T) {
 		"MLFLOW_EXPERIMENT_NAME= ", "MLFLOW_MODEL_NAME= ", "MLFLOW_MODEL_NAME=a/b", "MLFLOW_MODEL_NAME=it's", "MLFLOW_MODEL_NAME=..",
 		"PREFECT_API_URL=http://localhost:220000/api", "PREFECT_API_URL=http://localhost:4200/#/runs", "PREFECT_API_URL=http://u:hush@localhost:4200/api",
 		"PREFECT_API_SSL_CERT_FILE=/nope", "PREFECT_API_SSL_CERT_FILE=" + none, "DISCORD_WEBHOOK_URL=https://discord.com:99999/hush",
-		"NOTIFY_LANGUAGE=de",
+		"NOTIFY_LANGUAGE=de", "NOTIFY_COOLDOWN=169h", "TRAINING_WINDOW=100000001", "MONITORING_INTERVAL=1500ms PREFECT_API_URL=http://localhost:4200/api",
 	} {
 		name, _, _ := strings.Cut(setting, "=")
 		var c UpConfig
-		err := boot.Load(&c, []string{setting})
+		environ := []string{setting}
+		if before, after, both := strings.Cut(setting, " PREFECT"); both {
+			environ = []string{before, "PREFECT" + after}
+		}
+		err := boot.Load(&c, environ)
 		if err == nil || !strings.HasPrefix(err.Error(), name+": ") || strings.Contains(err.Error(), "\n") || strings.Contains(err.Error(), "hush") {
 			t.Errorf("%s: %v", setting, err)
 		}
 	}
 	for _, setting := range []string{
 		"MLFLOW_TRACKING_URI=https://u:hush@mlflow.example/base/", "MLFLOW_TRACKING_URI=off", "MLFLOW_MODEL_NAME=my model.2",
-		"PREFECT_API_URL=http://[::1]:4200/api", "DISCORD_WEBHOOK_URL=https://discord.com/api/webhooks/1/a?thread_id=2",
+		"PREFECT_API_URL=http://[::1]:4200/api", "MONITORING_INTERVAL=1500ms", "NOTIFY_COOLDOWN=168h", "DISCORD_WEBHOOK_URL=https://discord.com/api/webhooks/1/a?thread_id=2",
 	} {
 		var c UpConfig
 		if err := boot.Load(&c, []string{setting}); err != nil {

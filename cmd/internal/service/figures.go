@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"iacontinu/internal/ml"
+	"iacontinu/internal/queue"
 )
 
 // figures reads what dashboards tell of the platform's use. Retrainings that failed left no record but
@@ -39,8 +40,15 @@ func (p *Platform) lastFailed(ctx context.Context) (job int64, at time.Time, err
 		return 0, at, err
 	}
 	trained, _, err := p.Store.TrainingHistory(ctx, 1)
-	if err != nil || len(trained) > 0 && trained[0].JobID > failed.LastJob {
+	if err != nil || len(trained) > 0 && endedAfter(trained[0], failed) {
 		return 0, at, err
 	}
 	return failed.LastJob, failed.Last, nil
+}
+
+// endedAfter compares by time, since a job that began before another may end after it. Records of trainings have whole
+// seconds: within one, the later job counts.
+func endedAfter(t ml.TrainingRecord, f queue.FailedRetrains) bool {
+	order := t.CreatedAt.Compare(f.Last.Truncate(time.Second))
+	return order > 0 || order == 0 && t.JobID > f.LastJob
 }
