@@ -2,9 +2,9 @@ package api
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/url"
-	"strconv"
 	"time"
 )
 
@@ -18,7 +18,8 @@ type AccessRequest struct {
 type LogFilter struct {
 	During
 	Component, EventType, Level, Username string
-	Limit                                 int // 0: the server's default
+	Before                                int64 // the id of an entry: only older ones
+	Limit                                 int   // 0: the server's default
 }
 
 // ChangeUser changes what an account may do, and makes its tokens invalid; for administrators.
@@ -36,9 +37,7 @@ func (c *Client) FilteredLogs(ctx context.Context, f LogFilter) (SystemLogs, err
 			q.Set(name, value)
 		}
 	}
-	if f.Limit > 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
+	maps.Copy(q, older(f.Before, f.Limit))
 	return get[SystemLogs](ctx, c, PathSystemLogs, q)
 }
 

@@ -136,7 +136,12 @@ func (c *Client) ModelInfo(ctx context.Context) (ModelInfo, error) {
 
 // Models lists the newest versions; limit 0 means the server's default.
 func (c *Client) Models(ctx context.Context, limit int) (VersionList, error) {
-	return get[VersionList](ctx, c, PathModels, atMost(limit))
+	return c.ModelsBefore(ctx, 0, limit)
+}
+
+// ModelsBefore lists the newest versions of those that are older than the one of an id.
+func (c *Client) ModelsBefore(ctx context.Context, id int64, limit int) (VersionList, error) {
+	return get[VersionList](ctx, c, PathModels, older(id, limit))
 }
 
 // Activate makes the API serve a version; for administrators.
@@ -151,7 +156,12 @@ func (c *Client) Rollback(ctx context.Context) (Version, error) {
 
 // Datasets lists the newest datasets; limit 0 means the server's default.
 func (c *Client) Datasets(ctx context.Context, limit int) (DatasetList, error) {
-	return get[DatasetList](ctx, c, PathDatasetList, atMost(limit))
+	return c.DatasetsBefore(ctx, 0, limit)
+}
+
+// DatasetsBefore lists the newest datasets of those that are older than the one of an id.
+func (c *Client) DatasetsBefore(ctx context.Context, id int64, limit int) (DatasetList, error) {
+	return get[DatasetList](ctx, c, PathDatasetList, older(id, limit))
 }
 
 // DeleteDataset removes a dataset; for administrators.
@@ -193,12 +203,22 @@ func (c *Client) Import(ctx context.Context, file io.Reader, u Upload) (ImportRe
 
 // History lists the caller's newest predictions; limit 0 means the server's default.
 func (c *Client) History(ctx context.Context, limit int) (PredictionHistory, error) {
-	return get[PredictionHistory](ctx, c, PathHistory, atMost(limit))
+	return c.HistoryBefore(ctx, 0, limit)
+}
+
+// HistoryBefore lists the caller's newest predictions of those that are older than the one of an id.
+func (c *Client) HistoryBefore(ctx context.Context, id int64, limit int) (PredictionHistory, error) {
+	return get[PredictionHistory](ctx, c, PathHistory, older(id, limit))
 }
 
 // HistoryAll lists everybody's newest predictions; for administrators.
 func (c *Client) HistoryAll(ctx context.Context, limit int) (PredictionHistory, error) {
-	return get[PredictionHistory](ctx, c, PathHistoryAll, atMost(limit))
+	return c.HistoryAllBefore(ctx, 0, limit)
+}
+
+// HistoryAllBefore lists everybody's newest predictions of those that are older than the one of an id.
+func (c *Client) HistoryAllBefore(ctx context.Context, id int64, limit int) (PredictionHistory, error) {
+	return get[PredictionHistory](ctx, c, PathHistoryAll, older(id, limit))
 }
 
 // Stats sums up the caller's predictions, everybody's for administrators and services.
@@ -208,28 +228,38 @@ func (c *Client) Stats(ctx context.Context) (PredictionStats, error) {
 
 // Trainings lists the newest retrainings.
 func (c *Client) Trainings(ctx context.Context, limit int) (TrainingHistory, error) {
-	return get[TrainingHistory](ctx, c, PathTrainings, atMost(limit))
+	return c.TrainingsBefore(ctx, 0, limit)
+}
+
+// TrainingsBefore lists the newest retrainings of those that are older than the one of an id.
+func (c *Client) TrainingsBefore(ctx context.Context, id int64, limit int) (TrainingHistory, error) {
+	return get[TrainingHistory](ctx, c, PathTrainings, older(id, limit))
 }
 
 // Drift lists the newest periodic checks.
 func (c *Client) Drift(ctx context.Context, limit int) (DriftHistory, error) {
-	return get[DriftHistory](ctx, c, PathDrift, atMost(limit))
+	return c.DriftBefore(ctx, 0, limit)
 }
 
 // DriftBefore lists the newest periodic checks of those that are older than the one of an id.
 func (c *Client) DriftBefore(ctx context.Context, id int64, limit int) (DriftHistory, error) {
-	q := url.Values{"before": {strconv.FormatInt(id, 10)}, "limit": {strconv.Itoa(limit)}}
-	return get[DriftHistory](ctx, c, PathDrift, q)
+	return get[DriftHistory](ctx, c, PathDrift, older(id, limit))
 }
 
 // SystemLogs lists the newest entries of the audit log; for administrators.
 func (c *Client) SystemLogs(ctx context.Context, limit int) (SystemLogs, error) {
-	return get[SystemLogs](ctx, c, PathSystemLogs, atMost(limit))
+	return c.FilteredLogs(ctx, LogFilter{Limit: limit})
 }
 
-func atMost(limit int) url.Values {
-	if limit == 0 {
-		return nil
+// older chooses the part of a list: as many as limit says, of those that are older than the one of an id. What is 0 is
+// left out.
+func older(id int64, limit int) url.Values {
+	q := url.Values{}
+	if id != 0 {
+		q.Set("before", strconv.FormatInt(id, 10))
 	}
-	return url.Values{"limit": {strconv.Itoa(limit)}}
+	if limit != 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	return q
 }

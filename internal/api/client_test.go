@@ -90,20 +90,29 @@ func TestCalls(t *testing.T) {
 		}, request{Line: "POST /retrain/conditional", Body: `{"force_retrain":true}`, Type: json, Prefer: "respond-async"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Job(ctx, 7); return err }, request{Line: "GET /jobs/7"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Models(ctx, 5); return err }, request{Line: "GET /models?limit=5"}},
+		{func(ctx context.Context, c *Client) error { _, err := c.ModelsBefore(ctx, 7, 5); return err }, request{Line: "GET /models?before=7&limit=5"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Activate(ctx, "v1/x y"); return err }, request{Line: "POST /models/v1%2Fx%20y/activate"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Rollback(ctx); return err }, request{Line: "POST /models/rollback"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Datasets(ctx, 0); return err }, request{Line: "GET /datasets/list"}},
+		{func(ctx context.Context, c *Client) error { _, err := c.DatasetsBefore(ctx, 7, 0); return err }, request{Line: "GET /datasets/list?before=7"}},
 		{func(ctx context.Context, c *Client) error { return c.DeleteDataset(ctx, 8) }, request{Line: "DELETE /datasets/8"}},
 		{func(ctx context.Context, c *Client) error {
 			_, err := c.Import(ctx, strings.NewReader("a,y\n"), Upload{Name: "f.csv", Target: "y", Decimal: ",", SkipBad: true})
 			return err
 		}, request{Line: "POST /datasets?decimal=%2C&name=f.csv&skip_bad=true&target=y", Body: "a,y\n", Type: "text/csv"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.History(ctx, 10); return err }, request{Line: "GET /predictions/history?limit=10"}},
+		{func(ctx context.Context, c *Client) error { _, err := c.HistoryBefore(ctx, 7, 10); return err }, request{Line: "GET /predictions/history?before=7&limit=10"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.HistoryAll(ctx, 0); return err }, request{Line: "GET /predictions/history/all"}},
+		{func(ctx context.Context, c *Client) error { _, err := c.HistoryAllBefore(ctx, 7, 10); return err }, request{Line: "GET /predictions/history/all?before=7&limit=10"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Stats(ctx); return err }, request{Line: "GET /predictions/stats"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Trainings(ctx, 0); return err }, request{Line: "GET /training/history"}},
+		{func(ctx context.Context, c *Client) error { _, err := c.TrainingsBefore(ctx, 7, 10); return err }, request{Line: "GET /training/history?before=7&limit=10"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Drift(ctx, 0); return err }, request{Line: "GET /drift/history"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.SystemLogs(ctx, 0); return err }, request{Line: "GET /logs/system"}},
+		{func(ctx context.Context, c *Client) error {
+			_, err := c.FilteredLogs(ctx, LogFilter{Level: "INFO", Before: 7, Limit: 10})
+			return err
+		}, request{Line: "GET /logs/system?before=7&level=INFO&limit=10"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.Me(ctx); return err }, request{Line: "GET /auth/me"}},
 		{func(ctx context.Context, c *Client) error { _, err := c.ModelInfo(ctx); return err }, request{Line: "GET /model/info"}},
 		{func(ctx context.Context, c *Client) error {

@@ -140,6 +140,7 @@ type Trend struct {
 
 // Version is a trained model version.
 type Version struct {
+	ID              int64           `json:"id" doc:"A later version has a higher one"`
 	Version         string          `json:"version"`
 	Accuracy        float64         `json:"accuracy"`
 	TrainingSamples int             `json:"training_samples"`

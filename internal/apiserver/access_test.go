@@ -44,9 +44,9 @@ func TestFilteredLogs(t *testing.T) {
 	b := setup(t)
 	from := testNow.Add(-time.Hour)
 	_, err := b.client(t, "admin").FilteredLogs(t.Context(), api.LogFilter{
-		During: api.During{From: from, To: testNow}, Component: "api", EventType: "login", Level: "INFO", Username: "ann", Limit: 7,
+		During: api.During{From: from, To: testNow}, Component: "api", EventType: "login", Level: "INFO", Username: "ann", Before: 9, Limit: 7,
 	})
-	want := ml.AuditFilter{From: from, To: testNow, Component: "api", EventType: "login", Level: "INFO", Username: "ann"}
+	want := ml.AuditFilter{From: from, To: testNow, Component: "api", EventType: "login", Level: "INFO", Username: "ann", Before: 9}
 	if err != nil || b.filter != want {
 		t.Errorf("asked for %+v, %v; want %+v", b.filter, err, want)
 	}

@@ -63,7 +63,7 @@ func actor(who ml.Identity) string {
 }
 
 type askedLogs struct {
-	Limit     int       `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many, newest first"`
+	Newest
 	Component string    `query:"component" maxLength:"64" doc:"api, worker, flow or cli"`
 	EventType string    `query:"event_type" maxLength:"64" doc:"Such as login"`
 	Level     string    `query:"level" enum:"INFO,WARNING,ERROR"`
@@ -77,7 +77,7 @@ func (s *Server) systemLogs(ctx context.Context, in *askedLogs) (*with[api.Syste
 		return nil, invalidBody(ml.FieldError{Location: "query.from", Message: "must not be after to"})
 	}
 	entries, total, err := s.opt.Auditor.AuditLog(ctx, ml.AuditFilter{
-		Component: in.Component, EventType: in.EventType, Level: in.Level, Username: in.Username, From: in.From.UTC(), To: in.To.UTC(),
+		Component: in.Component, EventType: in.EventType, Level: in.Level, Username: in.Username, From: in.From.UTC(), To: in.To.UTC(), Before: in.Before,
 	}, in.Limit)
 	if err != nil {
 		return nil, err

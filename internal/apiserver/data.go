@@ -8,8 +8,8 @@ import (
 	"iacontinu/internal/ml"
 )
 
-func (s *Server) datasetList(ctx context.Context, in *newest) (*with[api.DatasetList], error) {
-	all, total, err := s.opt.Catalogue.ListDatasets(ctx, in.Limit)
+func (s *Server) datasetList(ctx context.Context, in *Newest) (*with[api.DatasetList], error) {
+	all, total, err := s.opt.Catalogue.ListDatasets(ctx, in.Before, in.Limit)
 	if err != nil {
 		return nil, err
 	}

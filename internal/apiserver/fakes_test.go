@@ -238,8 +238,8 @@ func (w *world) Version(_ context.Context, name string) (ml.Version, error) {
 	return ml.Version{}, ml.Errorf(ml.CodeNotFound, "there is no version %s", name)
 }
 
-func (w *world) Versions(_ context.Context, limit int) ([]ml.Version, int64, error) {
-	return w.versionRows[:min(limit, len(w.versionRows))], int64(len(w.versionRows)), nil
+func (w *world) VersionsBefore(_ context.Context, id int64, limit int) ([]ml.Version, int64, error) {
+	return older(w.versionRows, id, limit, func(v ml.Version) int64 { return v.ID })
 }
 
 func (w *world) Activate(ctx context.Context, version, _ string) (ml.Version, error) {
@@ -268,8 +268,9 @@ func (w *world) Dataset(_ context.Context, id int64) (ml.Dataset, error) {
 	return ml.Dataset{}, ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id)
 }
 
-func (w *world) ListDatasets(_ context.Context, limit int) ([]ml.Dataset, int64, error) {
-	return w.datasetRows[:min(limit, len(w.datasetRows))], int64(len(w.datasetRows)), w.fail
+func (w *world) ListDatasets(_ context.Context, before int64, limit int) ([]ml.Dataset, int64, error) {
+	list, total, _ := older(w.datasetRows, before, limit, func(d ml.Dataset) int64 { return d.ID })
+	return list, total, w.fail
 }
 
 func (w *world) TrainedOn(context.Context, int64) ([]string, string, error) {
@@ -358,7 +359,7 @@ func (w *world) finish(r ml.RetrainResult) {
 	w.progressOf[5] = ml.JobProgress{Step: "activate", Fraction: 1, UpdatedAt: testNow, Result: &r}
 }
 
-func (w *world) Predictions(_ context.Context, user int64, limit int) ([]ml.LoggedPrediction, int64, error) {
+func (w *world) Predictions(_ context.Context, user, before int64, limit int) ([]ml.LoggedPrediction, int64, error) {
 	defer w.locked()()
 	var out []ml.LoggedPrediction
 	for i, p := range w.logged {
@@ -366,7 +367,8 @@ func (w *world) Predictions(_ context.Context, user int64, limit int) ([]ml.Logg
 			out = append(out, ml.LoggedPrediction{RowID: int64(i + 1), Prediction: p})
 		}
 	}
-	return out[:min(limit, len(out))], int64(len(out)), w.fail
+	list, total, _ := older(out, before, limit, func(p ml.LoggedPrediction) int64 { return p.RowID })
+	return list, total, w.fail
 }
 
 func (w *world) Stats(_ context.Context, user int64) (ml.PredictionStats, error) {
@@ -375,8 +377,8 @@ func (w *world) Stats(_ context.Context, user int64) (ml.PredictionStats, error)
 	return ml.PredictionStats{Total: 3, ByModel: map[string]int64{"v1": 3}, AverageConfidence: 0.75, AverageResponseTime: 1500 * time.Microsecond}, nil
 }
 
-func (w *world) TrainingHistory(_ context.Context, limit int) ([]ml.TrainingRecord, int64, error) {
-	return w.trained[:min(limit, len(w.trained))], int64(len(w.trained)), nil
+func (w *world) TrainingsBefore(_ context.Context, id int64, limit int) ([]ml.TrainingRecord, int64, error) {
+	return older(w.trained, id, limit, func(r ml.TrainingRecord) int64 { return r.ID })
 }
 
 func (w *world) Training(_ context.Context, version string) (ml.TrainingRecord, string, error) {
@@ -388,14 +390,18 @@ func (w *world) Training(_ context.Context, version string) (ml.TrainingRecord, 
 	return ml.TrainingRecord{}, "", ml.Errorf(ml.CodeNotFound, "no training of %s is known", version)
 }
 
-func (w *world) DriftHistory(_ context.Context, limit int) ([]ml.DriftReport, int64, error) {
-	return w.reports[:min(limit, len(w.reports))], int64(len(w.reports)), nil
+func (w *world) DriftHistory(ctx context.Context, limit int) ([]ml.DriftReport, int64, error) {
+	return w.DriftBefore(ctx, 0, limit)
 }
 
-func (w *world) DriftBefore(ctx context.Context, id int64, limit int) ([]ml.DriftReport, int64, error) {
-	_, total, err := w.DriftHistory(ctx, limit)
-	older := slices.DeleteFunc(slices.Clone(w.reports), func(r ml.DriftReport) bool { return r.ID >= id })
-	return older[:min(limit, len(older))], total, err
+func (w *world) DriftBefore(_ context.Context, id int64, limit int) ([]ml.DriftReport, int64, error) {
+	return older(w.reports, id, limit, func(r ml.DriftReport) int64 { return r.ID })
+}
+
+// older lists as the store does: those before an id, unless that is 0, and how many there are of all.
+func older[T any](all []T, before int64, limit int, id func(T) int64) ([]T, int64, error) {
+	list := slices.DeleteFunc(slices.Clone(all), func(x T) bool { return before != 0 && id(x) >= before })
+	return list[:min(limit, len(list))], int64(len(all)), nil
 }
 
 func (w *world) Checks(_ context.Context, from, to time.Time, most int) ([]ml.DriftReport, int64, error) {
@@ -449,7 +455,7 @@ func (w *world) AuditLog(_ context.Context, f ml.AuditFilter, limit int) ([]ml.A
 	w.filter = f
 	out := slices.Clone(w.audits)
 	slices.Reverse(out)
-	return out[:min(limit, len(out))], int64(len(out)), nil
+	return older(out, f.Before, limit, func(e ml.AuditEntry) int64 { return e.ID })
 }
 
 func (w *world) events() []string {

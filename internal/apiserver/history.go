@@ -1,9 +1,7 @@
 package apiserver
 
 import (
-	"cmp"
 	"context"
-	"math"
 	"time"
 
 	"iacontinu/internal/api"
@@ -13,20 +11,20 @@ import (
 // everybody stands for all users where records are read.
 const everybody = 0
 
-func (s *Server) history(ctx context.Context, in *newest) (*with[api.PredictionHistory], error) {
+func (s *Server) history(ctx context.Context, in *Newest) (*with[api.PredictionHistory], error) {
 	who := identityOf(ctx)
 	if who.Role == ml.RoleService { // user 0, which would be everybody
 		return nil, ml.Errorf(ml.CodeForbidden, "a service has no predictions of its own: %s has all, for administrators", api.PathHistoryAll)
 	}
-	return s.predictions(ctx, who.UserID, in.Limit)
+	return s.predictions(ctx, who.UserID, in)
 }
 
-func (s *Server) historyAll(ctx context.Context, in *newest) (*with[api.PredictionHistory], error) {
-	return s.predictions(ctx, everybody, in.Limit)
+func (s *Server) historyAll(ctx context.Context, in *Newest) (*with[api.PredictionHistory], error) {
+	return s.predictions(ctx, everybody, in)
 }
 
-func (s *Server) predictions(ctx context.Context, user int64, limit int) (*with[api.PredictionHistory], error) {
-	rows, total, err := s.opt.Records.Predictions(ctx, user, limit)
+func (s *Server) predictions(ctx context.Context, user int64, in *Newest) (*with[api.PredictionHistory], error) {
+	rows, total, err := s.opt.Records.Predictions(ctx, user, in.Before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -75,8 +73,8 @@ func (s *Server) stats(ctx context.Context, _ *none) (*with[api.PredictionStats]
 	}}, nil
 }
 
-func (s *Server) trainings(ctx context.Context, in *newest) (*with[api.TrainingHistory], error) {
-	rows, total, err := s.opt.Records.TrainingHistory(ctx, in.Limit)
+func (s *Server) trainings(ctx context.Context, in *Newest) (*with[api.TrainingHistory], error) {
+	rows, total, err := s.opt.Records.TrainingsBefore(ctx, in.Before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +93,8 @@ func trainingOf(r ml.TrainingRecord) api.Training {
 	}
 }
 
-// askedChecks is the input of GET /drift/history.
-type askedChecks struct {
-	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many, newest first"`
-	Before int64 `query:"before" minimum:"1" doc:"Only checks older than the one of this id"`
-}
-
-func (s *Server) drift(ctx context.Context, in *askedChecks) (*with[api.DriftHistory], error) {
-	rows, total, err := s.opt.Records.DriftBefore(ctx, cmp.Or(in.Before, math.MaxInt64), in.Limit)
+func (s *Server) drift(ctx context.Context, in *Newest) (*with[api.DriftHistory], error) {
+	rows, total, err := s.opt.Records.DriftBefore(ctx, in.Before, in.Limit)
 	if err != nil {
 		return nil, err
 	}

@@ -54,8 +54,8 @@ func (s *Server) forecast(ctx context.Context) *api.Forecast {
 	return &api.Forecast{CheckedAt: stamp(checks[0].CreatedAt), AccuracyTrend: trendOf(d.AccuracyTrend), ScoreTrends: trendsOf(d.ScoreTrends)}
 }
 
-func (s *Server) models(ctx context.Context, in *newest) (*with[api.VersionList], error) {
-	all, total, err := s.opt.Versions.Versions(ctx, in.Limit)
+func (s *Server) models(ctx context.Context, in *Newest) (*with[api.VersionList], error) {
+	all, total, err := s.opt.Versions.VersionsBefore(ctx, in.Before, in.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *Server) models(ctx context.Context, in *newest) (*with[api.VersionList]
 
 func versionOf(v ml.Version) api.Version {
 	out := api.Version{
-		Version: v.Name, Accuracy: v.Accuracy, TrainingSamples: v.TrainingSamples, CreatedAt: stamp(v.CreatedAt),
+		ID: v.ID, Version: v.Name, Accuracy: v.Accuracy, TrainingSamples: v.TrainingSamples, CreatedAt: stamp(v.CreatedAt),
 		ActivatedAt: stampOrNil(v.ActivatedAt), IsActive: v.Active, Status: string(v.Status), Reason: v.Reason,
 		Features: list(v.Schema.Features), Target: v.Schema.Target, Classes: v.Schema.Classes[:], DatasetIDs: list(v.DatasetIDs),
 	}

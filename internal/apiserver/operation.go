@@ -25,9 +25,11 @@ type none struct{}
 // with is an input or output that is a body alone.
 type with[T any] struct{ Body T }
 
-// newest is the input of an operation that lists the newest of something.
-type newest struct {
-	Limit int `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many, newest first"`
+// Newest is the input of an operation that lists the newest of something. It is exported for huma, which fills no
+// other embedded struct.
+type Newest struct {
+	Limit  int   `query:"limit" minimum:"1" maximum:"1000" default:"100" doc:"How many, newest first"`
+	Before int64 `query:"before" minimum:"1" doc:"Only what is older than the entry of this id (of a dataset its generation_id): the id of the last entry gives the next ones"`
 }
 
 // newHuma returns the API that operations are added to, without huma's own routes and without the

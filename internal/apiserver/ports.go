@@ -52,8 +52,8 @@ type versions interface {
 	// Active fails with ml.CodeNotFound if no version is active.
 	Active(ctx context.Context) (ml.Version, error)
 	Version(ctx context.Context, name string) (ml.Version, error)
-	// Versions lists the newest and says how many there are.
-	Versions(ctx context.Context, limit int) ([]ml.Version, int64, error)
+	// VersionsBefore lists the newest of those that are older than one, and says how many there are of all.
+	VersionsBefore(ctx context.Context, id int64, limit int) ([]ml.Version, int64, error)
 }
 
 // activator changes which version is active and has people told of it. It is the store together
@@ -69,8 +69,9 @@ type catalogue interface {
 	// TrainedOn names the versions that were trained on a dataset, the newest first, and the active one if
 	// it is among them.
 	TrainedOn(ctx context.Context, id int64) (versions []string, active string, err error)
-	// ListDatasets lists the newest, as many as an answer can hold, and says how many there are.
-	ListDatasets(ctx context.Context, limit int) ([]ml.Dataset, int64, error)
+	// ListDatasets lists the newest of those that are older than one, as many as an answer can hold, and says how
+	// many there are of all.
+	ListDatasets(ctx context.Context, before int64, limit int) ([]ml.Dataset, int64, error)
 }
 
 // datasets makes and removes datasets. It is package datasets.
@@ -122,11 +123,12 @@ type progress interface {
 	Progress(ctx context.Context, jobID int64) (ml.JobProgress, error)
 }
 
-// records reads what has happened, newest first, with the number of all there is.
+// records reads what has happened, newest first, with the number of all there is. Before an id are those that are
+// older; 0 leaves none out.
 type records interface {
-	Predictions(ctx context.Context, userID int64, limit int) ([]ml.LoggedPrediction, int64, error) // user 0: all
-	Stats(ctx context.Context, userID int64) (ml.PredictionStats, error)                            // user 0: all
-	TrainingHistory(ctx context.Context, limit int) ([]ml.TrainingRecord, int64, error)
+	Predictions(ctx context.Context, userID, before int64, limit int) ([]ml.LoggedPrediction, int64, error) // user 0: all
+	Stats(ctx context.Context, userID int64) (ml.PredictionStats, error)                                    // user 0: all
+	TrainingsBefore(ctx context.Context, id int64, limit int) ([]ml.TrainingRecord, int64, error)
 	// Training reads how a version was made, with the version that it was compared with, empty if none
 	// served; ml.CodeNotFound if nothing is known.
 	Training(ctx context.Context, version string) (r ml.TrainingRecord, champion string, err error)

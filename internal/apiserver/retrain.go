@@ -117,7 +117,7 @@ func (s *Server) enqueueRetrain(ctx context.Context, req api.RetrainRequest, rea
 			return 0, false, err
 		}
 	}
-	newest, _, err := s.opt.Catalogue.ListDatasets(ctx, 1)
+	newest, _, err := s.opt.Catalogue.ListDatasets(ctx, 0, 1)
 	if err != nil {
 		return 0, false, err
 	}

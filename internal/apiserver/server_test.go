@@ -56,7 +56,7 @@ func testVersion(name string) ml.Version {
 
 func newWorld() *world {
 	v, old := testVersion("v2"), testVersion("v1")
-	v.Active = true
+	v.ID, v.Active, old.ID = 2, true, 1
 	return &world{
 		served: &v, versionRows: []ml.Version{v, old}, jobs: map[int64]ml.Job{}, progressOf: map[int64]ml.JobProgress{},
 		datasetRows: []ml.Dataset{{ID: 7, Samples: 1000, CreatedAt: testNow, Source: ml.SourceGenerated, Schema: ml.GeneratedSchema(), Hour: 17}},

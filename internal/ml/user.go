@@ -75,4 +75,5 @@ type Access struct {
 type AuditFilter struct {
 	Component, EventType, Level, Username string
 	From, To                              time.Time // both included
+	Before                                int64     // the id of an entry: only older ones are read
 }

@@ -18,6 +18,8 @@ const (
 // Version is a trained model as the store knows it; its coefficients lie in the artifact
 // directory of the same name.
 type Version struct {
+	// ID is the store's; that of a later version is higher.
+	ID   int64
 	Name string
 	// Accuracy is the share of right answers on the holdout, 0 to 1.
 	Accuracy        float64

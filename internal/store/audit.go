@@ -55,14 +55,14 @@ const (
 	nextAudit = "SELECT id, created_at FROM system_logs WHERE id >= ? ORDER BY id LIMIT 1"
 )
 
-// AuditLog reads the newest entries that the filter chooses, newest first, and how many there are; limit 0
-// means 100.
+// AuditLog reads the newest entries that the filter chooses, newest first, and how many there are, also from
+// f.Before on; limit 0 means 100.
 func (s *Store) AuditLog(ctx context.Context, f ml.AuditFilter, limit int) ([]ml.AuditEntry, int64, error) {
 	q, err := s.chosen(ctx, f)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read audit: %w", coded(err))
 	}
-	rows, total, err := newest[auditRow](q, "id", limit)
+	rows, total, err := newest[auditRow](q, "id", f.Before, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read audit: %w", coded(err))
 	}
@@ -110,12 +110,21 @@ func (s *Store) chosen(ctx context.Context, f ml.AuditFilter) (*gorm.DB, error) 
 	return q, nil
 }
 
-// newest reads the rows of q with the highest values of a column, highest first, and counts all.
-func newest[R any](q *gorm.DB, column string, limit int) (rows []R, total int64, err error) {
+// newest reads the rows of q that older chooses, and counts all of q.
+func newest[R any](q *gorm.DB, column string, before int64, limit int) (rows []R, total int64, err error) {
 	q = q.Session(&gorm.Session{})
 	if err := q.Count(&total).Error; err != nil {
 		return nil, 0, err
 	}
-	err = q.Order(column + " DESC").Limit(cmp.Or(limit, defaultLimit)).Find(&rows).Error
+	err = older(q, column, before, limit).Find(&rows).Error
 	return rows, total, err
+}
+
+// older is the query of the rows of q with the highest values of a column, highest first, of those below one; 0 means
+// all.
+func older(q *gorm.DB, column string, before int64, limit int) *gorm.DB {
+	if before != 0 {
+		q = q.Where(column+" < ?", before)
+	}
+	return q.Order(column + " DESC").Limit(cmp.Or(limit, defaultLimit))
 }

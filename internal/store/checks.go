@@ -1,12 +1,9 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -88,17 +85,13 @@ func (s *Store) RecordCheck(ctx context.Context, r ml.DriftReport) (id int64, er
 
 // DriftHistory reads the newest checks, newest first, and how many there are.
 func (s *Store) DriftHistory(ctx context.Context, limit int) ([]ml.DriftReport, int64, error) {
-	return s.DriftBefore(ctx, math.MaxInt64, limit)
+	return s.DriftBefore(ctx, 0, limit)
 }
 
 // DriftBefore reads the newest checks of those that are older than one, newest first, and how many there are of
-// all.
+// all; id 0 leaves none out.
 func (s *Store) DriftBefore(ctx context.Context, id int64, limit int) ([]ml.DriftReport, int64, error) {
-	all := s.read.WithContext(ctx).Model(&driftRow{})
-	var total int64
-	var rows []driftRow
-	err := errors.Join(all.Session(&gorm.Session{}).Count(&total).Error,
-		all.Session(&gorm.Session{}).Where("id < ?", id).Order("id DESC").Limit(cmp.Or(limit, defaultLimit)).Find(&rows).Error)
+	rows, total, err := newest[driftRow](s.read.WithContext(ctx).Model(&driftRow{}), "id", id, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read drift history: %w", coded(err))
 	}

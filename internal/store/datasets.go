@@ -127,7 +127,7 @@ func (s *Store) FinishDataset(ctx context.Context, d ml.Dataset) error {
 // Datasets reads the newest ready datasets, newest first, and how many there are.
 func (s *Store) Datasets(ctx context.Context, limit int) ([]ml.Dataset, int64, error) {
 	q := s.read.WithContext(ctx).Model(&datasetRow{}).Where("state = ?", string(ml.DatasetReady))
-	rows, total, err := newest[datasetRow](q, "generation_id", limit)
+	rows, total, err := newest[datasetRow](q, "generation_id", 0, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read datasets: %w", coded(err))
 	}
@@ -139,13 +139,14 @@ func (s *Store) Datasets(ctx context.Context, limit int) ([]ml.Dataset, int64, e
 const maxListed = 2 << 20
 
 // ListDatasets is Datasets for an answer that must not grow with how wide the datasets are: it ends early, but
-// not before the first, when their features' names take more than 2 MiB together.
-func (s *Store) ListDatasets(ctx context.Context, limit int) (list []ml.Dataset, total int64, err error) {
+// not before the first, when their features' names take more than 2 MiB together. It lists those that are older than
+// the one of an id; 0 leaves none out.
+func (s *Store) ListDatasets(ctx context.Context, before int64, limit int) (list []ml.Dataset, total int64, err error) {
 	q := s.read.WithContext(ctx).Model(&datasetRow{}).Where("state = ?", string(ml.DatasetReady)).Session(&gorm.Session{})
 	if err := q.Count(&total).Error; err != nil {
 		return nil, 0, fmt.Errorf("store: list datasets: %w", coded(err))
 	}
-	rows, err := q.Order("generation_id DESC").Limit(cmp.Or(limit, defaultLimit)).Rows()
+	rows, err := older(q, "generation_id", before, limit).Rows()
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: list datasets: %w", coded(err))
 	}

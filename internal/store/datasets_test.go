@@ -179,7 +179,12 @@ func TestDatasetsAreListedNewestFirst(t *testing.T) {
 		}
 		ids = append(ids, readyDataset(t, s, d, columns(2)))
 	}
-	for _, list := range []func(context.Context, int) ([]ml.Dataset, int64, error){s.Datasets, s.ListDatasets} {
+	for _, list := range []func(context.Context, int) ([]ml.Dataset, int64, error){
+		s.Datasets,
+		func(ctx context.Context, limit int) ([]ml.Dataset, int64, error) {
+			return s.ListDatasets(ctx, 0, limit)
+		},
+	} {
 		list, total, err := list(ctx, 2)
 		ok(t, err)
 		if total != 5 || len(list) != 2 || list[0].ID != ids[4] || list[1].ID != ids[3] || !list[1].Schema.Equal(other) {
@@ -259,13 +264,13 @@ func TestListOfWideDatasetsEndsEarly(t *testing.T) {
 	for _, bytes := range []int{maxListed, maxListed / 4, maxListed / 4, maxListed / 4, maxListed / 4} {
 		ids = append(ids, readyDataset(t, s, wide(bytes), columns(2)))
 	}
-	list, total, err := s.ListDatasets(t.Context(), 0)
+	list, total, err := s.ListDatasets(t.Context(), 0, 0)
 	ok(t, err)
 	if total != 5 || len(list) != 3 || list[0].ID != ids[4] || list[2].ID != ids[2] {
 		t.Errorf("listed %d of %d", len(list), total)
 	}
 	last := readyDataset(t, s, wide(2*maxListed), columns(2))
-	if list, _, err = s.ListDatasets(t.Context(), 0); err != nil || len(list) != 1 || list[0].ID != last {
+	if list, _, err = s.ListDatasets(t.Context(), 0, 0); err != nil || len(list) != 1 || list[0].ID != last {
 		t.Errorf("listed %d datasets, %v; want the newest alone", len(list), err)
 	}
 }

@@ -134,6 +134,7 @@ func checkLegacyModels(t *testing.T, s *store.Store) {
 	ok(t, err)
 	base := ml.Version{Status: ml.VersionReady, Schema: ml.GeneratedSchema(), DatasetIDs: []int64{}}
 	first, second := base, base
+	first.ID, second.ID = 1, 2
 	first.Name, first.Accuracy, first.TrainingSamples = "v20250714-080000", 0.91, 1000
 	first.CreatedAt = at(2025, 7, 14, 8, 0, 1, 500000000)
 	second.Name, second.Accuracy, second.TrainingSamples = "v20250714-090000", 0.93, 2000

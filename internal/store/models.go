@@ -34,6 +34,7 @@ func (modelRow) TableName() string { return "models" }
 
 func (r modelRow) version() (ml.Version, error) {
 	v := ml.Version{
+		ID:              r.ID,
 		Name:            r.Version,
 		Accuracy:        value(r.Accuracy),
 		TrainingSamples: value(r.TrainingSamples),
@@ -109,7 +110,13 @@ func readVersion(q *gorm.DB, missing string, args ...any) (ml.Version, error) {
 
 // Versions reads the newest versions, newest first, and how many there are.
 func (s *Store) Versions(ctx context.Context, limit int) ([]ml.Version, int64, error) {
-	rows, total, err := newest[modelRow](s.read.WithContext(ctx).Model(&modelRow{}), "id", limit)
+	return s.VersionsBefore(ctx, 0, limit)
+}
+
+// VersionsBefore reads the newest versions of those that are older than one, newest first, and how many there are of
+// all; id 0 leaves none out.
+func (s *Store) VersionsBefore(ctx context.Context, id int64, limit int) ([]ml.Version, int64, error) {
+	rows, total, err := newest[modelRow](s.read.WithContext(ctx).Model(&modelRow{}), "id", id, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read versions: %w", coded(err))
 	}

@@ -63,7 +63,7 @@ func TestRetrainIsStoredAtOnce(t *testing.T) {
 		t.Errorf("then was called %d times", calls)
 	}
 	want := o.Version
-	want.Active, want.ActivatedAt, want.SincePrediction = true, now, 3
+	want.ID, want.Active, want.ActivatedAt, want.SincePrediction = 1, true, now, 3
 	got, err := s.Active(ctx)
 	ok(t, err)
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -60,12 +59,13 @@ func value[T any](p *T) T {
 // HistoryFilter says which predictions to read.
 type HistoryFilter struct {
 	UserID int64 // 0 means all users
+	Before int64 // only those with a lower id; 0 leaves none out
 	Limit  int   // 0 means 100
 }
 
-// History reads the newest predictions, newest first, and how many there are in all.
+// History reads the newest predictions, newest first, and how many there are in all, also from f.Before on.
 func (s *Store) History(ctx context.Context, f HistoryFilter) ([]ml.LoggedPrediction, int64, error) {
-	q := s.read.WithContext(ctx).Order("id DESC").Limit(cmp.Or(f.Limit, defaultLimit))
+	q := older(s.read.WithContext(ctx), "id", f.Before, f.Limit)
 	if f.UserID != 0 {
 		q = q.Where("user_id = ?", f.UserID)
 	}

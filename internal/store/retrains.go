@@ -159,7 +159,13 @@ func (s *Store) rowOfTraining(t ml.TrainingRecord) (trainingRow, error) {
 
 // TrainingHistory reads the newest retrainings, newest first, and how many there are.
 func (s *Store) TrainingHistory(ctx context.Context, limit int) ([]ml.TrainingRecord, int64, error) {
-	rows, total, err := newest[trainingRow](s.read.WithContext(ctx).Model(&trainingRow{}), "id", limit)
+	return s.TrainingsBefore(ctx, 0, limit)
+}
+
+// TrainingsBefore reads the newest retrainings of those that are older than one, newest first, and how many there are
+// of all; id 0 leaves none out.
+func (s *Store) TrainingsBefore(ctx context.Context, id int64, limit int) ([]ml.TrainingRecord, int64, error) {
+	rows, total, err := newest[trainingRow](s.read.WithContext(ctx).Model(&trainingRow{}), "id", id, limit)
 	if err != nil {
 		return nil, 0, fmt.Errorf("store: read training history: %w", coded(err))
 	}

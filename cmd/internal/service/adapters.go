@@ -35,8 +35,8 @@ func (u uploads) Import(ctx context.Context, file io.Reader, i apiserver.Import)
 // records gives the API its view of the prediction log.
 type records struct{ *store.Store }
 
-func (r records) Predictions(ctx context.Context, userID int64, limit int) ([]ml.LoggedPrediction, int64, error) {
-	return r.History(ctx, store.HistoryFilter{UserID: userID, Limit: limit})
+func (r records) Predictions(ctx context.Context, userID, before int64, limit int) ([]ml.LoggedPrediction, int64, error) {
+	return r.History(ctx, store.HistoryFilter{UserID: userID, Before: before, Limit: limit})
 }
 
 // Training is the store's with the version that was compared with.
