@@ -16,7 +16,7 @@ import (
 type adminData struct {
 	Users    []api.User
 	Logs     []logRow
-	Total    int64
+	Listing  listing
 	Filter   logFilter
 	Settings []api.Setting
 	Backups  api.BackupList
@@ -60,7 +60,7 @@ func loadAdmin(ctx context.Context, v *visit) (any, error) {
 		d = &adminData{}
 	}
 	d.Filter = logFilter{v.query.Get("level"), v.query.Get("component"), v.query.Get("event"), v.query.Get("user"), v.query.Get("since")}
-	filter := api.LogFilter{Component: d.Filter.Component, EventType: d.Filter.Event, Level: d.Filter.Level, Username: d.Filter.User, Limit: shownLogs}
+	filter := api.LogFilter{Component: d.Filter.Component, EventType: d.Filter.Event, Level: d.Filter.Level, Username: d.Filter.User, Before: v.before(), Limit: shownLogs + 1}
 	filter.From, _ = time.Parse(dateLayout, d.Filter.Since) // no date: from the beginning
 	var logs api.SystemLogs
 	var settings api.SettingList
@@ -79,14 +79,15 @@ func loadAdmin(ctx context.Context, v *visit) (any, error) {
 	for _, u := range d.Users {
 		names[u.ID] = u.Username
 	}
-	for _, entry := range logs.Logs {
+	d.Listing = listing{Of: "entries", Part: "admin-logs", Total: logs.Total, None: v.must("admin.no_logs")}
+	for _, entry := range cut(v, &d.Listing, logs.Logs, shownLogs, func(e api.LogEntry) int64 { return e.ID }) {
 		row := logRow{LogEntry: entry, Says: saysOf(entry)}
 		if entry.UserID != nil {
 			row.Who = names[*entry.UserID]
 		}
 		d.Logs = append(d.Logs, row)
 	}
-	d.Total, d.Settings = logs.Total, settings.Settings
+	d.Settings = settings.Settings
 	if done := v.query.Get("done"); v.or("admin.done."+done, "") != "" {
 		v.Done = v.must("admin.done." + done)
 	}

@@ -26,7 +26,7 @@ func TestAdminFiltersTheLog(t *testing.T) {
 	f := newFakeAPI(t)
 	v := setup(t, f, "root")
 	v.get("/admin?level=WARNING&component=auth&event=login&user=bob&since=2026-11-24").wants(t, http.StatusOK, `value="WARNING" selected`, `value="2026-11-24"`, "Show all")
-	want := "logs " + url.Values{"level": {"WARNING"}, "component": {"auth"}, "event_type": {"login"}, "username": {"bob"}, "from": {"2026-11-24T00:00:00Z"}, "limit": {"50"}}.Encode()
+	want := "logs " + url.Values{"level": {"WARNING"}, "component": {"auth"}, "event_type": {"login"}, "username": {"bob"}, "from": {"2026-11-24T00:00:00Z"}, "limit": {"51"}}.Encode()
 	if !slices.Contains(f.asked, want) {
 		t.Errorf("asked %q, want %q", f.asked, want)
 	}

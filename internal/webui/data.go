@@ -19,7 +19,7 @@ import (
 // dataData is what the page of datasets shows.
 type dataData struct {
 	Sets    []dataset
-	Total   int
+	Listing listing
 	Chosen  *api.DatasetDetail
 	Gone    bool // the one asked for
 	Classes []share
@@ -58,13 +58,8 @@ func loadData(ctx context.Context, v *visit) (any, error) {
 	if done := v.query.Get("done"); v.or("data.done."+done, "") != "" {
 		v.Done = v.must("data.done." + done)
 	}
-	list, err := v.client.Datasets(ctx, shownDatasets)
-	if err != nil {
+	if err := d.list(ctx, v); err != nil {
 		return nil, err
-	}
-	d.Total = list.TotalDatasets
-	for _, set := range list.Datasets {
-		d.Sets = append(d.Sets, dataset{set, sharesOf(set)})
 	}
 	id, err := strconv.ParseInt(v.query.Get("id"), 10, 64)
 	switch {
@@ -75,6 +70,29 @@ func loadData(ctx context.Context, v *visit) (any, error) {
 		return d, nil
 	}
 	return d, d.choose(ctx, v, id)
+}
+
+// list asks for the part of the list that the address names. The API gives fewer than asked for where they are wide:
+// whether there are older ones, only the next one tells then.
+func (d *dataData) list(ctx context.Context, v *visit) error {
+	list, err := v.client.DatasetsBefore(ctx, v.before(), shownDatasets+1)
+	if err != nil {
+		return err
+	}
+	all := list.Datasets
+	most := min(len(all), shownDatasets)
+	if most > 0 && most == len(all) && (v.before() > 0 || most < list.TotalDatasets) {
+		next, err := v.client.DatasetsBefore(ctx, all[most-1].GenerationID, 1)
+		if err != nil {
+			return err
+		}
+		all = append(all, next.Datasets...)
+	}
+	d.Listing = listing{Of: "datasets", Part: "data-list", Total: int64(list.TotalDatasets), None: v.must("data.none")}
+	for _, set := range cut(v, &d.Listing, all, most, func(set api.Dataset) int64 { return set.GenerationID }) {
+		d.Sets = append(d.Sets, dataset{set, sharesOf(set)})
+	}
+	return nil
 }
 
 // choose asks for one dataset in full. One that is gone is told and no error.

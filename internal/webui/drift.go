@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"html/template"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -27,9 +26,7 @@ type driftData struct {
 	Charts   []template.HTML
 	Unshown  int // features without a chart
 	Checks   []checkRow
-	Total    int64
-	Older    string              // where older checks are
-	Newest   string              // where the newest are, if these are not
+	Listing  listing
 	Scored   *api.DriftDetection // whose features are shown
 	Chosen   bool                // a range of time was chosen
 	Spans    []span
@@ -74,10 +71,9 @@ func loadDrift(ctx context.Context, v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Total = newest.Total
 	d.tellLatest(newest.DriftDetections)
 	d.Scores = v.featureCurves(scores)
-	return d, d.listChecks(ctx, v, newest.DriftDetections, scores.Points, from)
+	return d, d.listChecks(ctx, v, newest, scores.Points, from)
 }
 
 // tellLatest is what the latest check found, and what the latest one that measured something did.
@@ -96,8 +92,9 @@ func (d *driftData) tellLatest(checks []api.DriftDetection) {
 
 // listChecks lists checks, newest first: from the newest on, from the one that the address names, or from the end of
 // the time that was chosen.
-func (d *driftData) listChecks(ctx context.Context, v *visit, newest []api.DriftDetection, points []api.ScorePoint, from time.Time) error {
-	before, _ := strconv.ParseInt(v.query.Get("before"), 10, 64) // no number: none
+func (d *driftData) listChecks(ctx context.Context, v *visit, newest api.DriftHistory, points []api.ScorePoint, from time.Time) error {
+	d.Listing = listing{Of: "checks", Part: "drift-checks", Total: newest.Total, None: v.must("drift.no_checks")}
+	before := v.before()
 	switch {
 	case before > 0:
 	case d.Chosen && len(points) == 0:
@@ -105,7 +102,7 @@ func (d *driftData) listChecks(ctx context.Context, v *visit, newest []api.Drift
 	case d.Chosen:
 		before = points[len(points)-1].CheckID + 1
 	}
-	checks := newest
+	checks := newest.DriftDetections
 	if before > 0 {
 		older, err := v.client.DriftBefore(ctx, before, shownChecks+1)
 		if err != nil {
@@ -114,22 +111,8 @@ func (d *driftData) listChecks(ctx context.Context, v *visit, newest []api.Drift
 		checks = older.DriftDetections
 	}
 	checks = slices.DeleteFunc(slices.Clone(checks), func(c api.DriftDetection) bool { return c.CreatedAt.Before(from) })
-	for _, c := range checks[:min(len(checks), shownChecks)] {
+	for _, c := range cut(v, &d.Listing, checks, shownChecks, func(c api.DriftDetection) int64 { return c.ID }) {
 		d.Checks = append(d.Checks, checkRow{c, outcome(c), toneOf(outcome(c)), v.measured(c)})
-	}
-	page := func(before int64) string {
-		q := maps.Clone(v.query)
-		q.Del("before")
-		if before > 0 {
-			q.Set("before", strconv.FormatInt(before, 10))
-		}
-		return "/drift?" + q.Encode() + "#drift-checks"
-	}
-	if len(checks) > shownChecks {
-		d.Older = page(checks[shownChecks-1].ID)
-	}
-	if v.query.Has("before") {
-		d.Newest = page(0)
 	}
 	return nil
 }

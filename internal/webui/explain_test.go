@@ -58,7 +58,7 @@ func TestPredictLeavesOutOtherModels(t *testing.T) {
 	f.recent = []api.LoggedPrediction{said("turned", 4.1), said("v2", 4.2), said("alike", 4.3), said("gone", 4.4), said("other-classes", 4.5)}
 	v := setup(t, f, "ann")
 	page := v.get("/predict")
-	page.wants(t, http.StatusOK, `data-name="age">4.2<`, `data-name="age">4.3<`, "0 predictions on one side and 2 on the other", "3 of your latest predictions are of other models")
+	page.wants(t, http.StatusOK, `data-name="age">4.2<`, `data-name="age">4.3<`, "0 predictions on one side and 2 on the other", "3 predictions, of other models")
 	for _, wrong := range []string{"turned", "gone", "other-classes", ">4.1<", ">4.4<", ">4.5<"} {
 		if strings.Contains(page.body, wrong) {
 			t.Errorf("the page shows %s of another model", wrong)
@@ -66,7 +66,7 @@ func TestPredictLeavesOutOtherModels(t *testing.T) {
 	}
 	f.set(func() { f.recent = f.recent[:1] })
 	page = v.get("/predict")
-	page.wants(t, http.StatusOK, "1 of your latest predictions is of another model")
+	page.wants(t, http.StatusOK, "1 prediction, of another model")
 	if strings.Contains(page.body, "You have made none yet") {
 		t.Error("the page says that there are none")
 	}

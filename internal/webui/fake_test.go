@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -38,8 +39,10 @@ type fakeAPI struct {
 	checks []api.DriftDetection
 	trains []api.Training
 	models []api.Version
+	logs   []api.LogEntry
 	recent []api.LoggedPrediction
 	sets   []api.DatasetDetail
+	room   int // for datasets in one answer, unless it is 0
 
 	detail   api.ModelDetail
 	overview api.Overview
@@ -59,7 +62,7 @@ type fakeAPI struct {
 
 func newFakeAPI(t *testing.T) *fakeAPI {
 	t.Helper()
-	f := &fakeAPI{t: t, name: "ann <b>", traces: map[string]int{}, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
+	f := &fakeAPI{t: t, name: "ann <b>", traces: map[string]int{}, roles: map[string]string{"tok-ann": "user", "tok-root": "admin"}, logs: loggedOnce, health: api.Health{Status: "ok", Checks: map[string]api.Check{"database": {Status: "ok"}}}}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -76,8 +79,8 @@ func (f *fakeAPI) withModel() *fakeAPI {
 	metrics := json.RawMessage(`{"n":200,"accuracy":0.953,"accuracy_low":0.94,"accuracy_high":0.96,"precision":0.9,"roc_auc":0.98,"confusion":[[97,3],[7,93]],
 		"roc_curve":{"fpr":[0,0.1,1],"tpr":[0,0.9,1]},"calibration":[{"mean_predicted":0.2,"fraction_positive":0.1,"count":9},{"mean_predicted":0,"fraction_positive":0,"count":0}]}`)
 	f.models = []api.Version{
-		{Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Features: []string{"age", "dose"}, Classes: []string{"no", "yes"}, Metrics: metrics},
-		{Version: "v1", Accuracy: 0.5, CreatedAt: at.Add(-time.Hour), Status: "rejected", Reason: "bootstrap"},
+		{ID: 2, Version: "v2", Accuracy: 0.953, CreatedAt: at, IsActive: true, Status: "ready", Reason: "manual", Features: []string{"age", "dose"}, Classes: []string{"no", "yes"}, Metrics: metrics},
+		{ID: 1, Version: "v1", Accuracy: 0.5, CreatedAt: at.Add(-time.Hour), Status: "rejected", Reason: "bootstrap"},
 	}
 	f.trains = []api.Training{
 		{ID: 2, ModelVersion: "v2", AccuracyAfter: 0.953, Verdict: "activated", CreatedAt: at},
@@ -203,20 +206,18 @@ func (f *fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 	answers := map[string]any{
 		api.PathHealth: f.health, api.PathModelInfo: f.model, api.PathMe: api.User{Username: f.name, Role: role},
-		api.PathStats: api.PredictionStats{TotalPredictions: int64(len(f.recent))}, api.PathDrift: f.driftBefore(r.URL.Query()),
-		api.PathTrainings: api.TrainingHistory{Trainings: f.trains}, api.PathModels: api.VersionList{Models: f.models, Total: int64(len(f.models))},
-		api.PathHistory: api.PredictionHistory{Predictions: f.recent, Total: int64(len(f.recent))},
+		api.PathStats:     api.PredictionStats{TotalPredictions: int64(len(f.recent))},
+		api.PathTrainings: api.TrainingHistory{Trainings: f.trains},
 	}
+	f.list(answers, r.URL.Query())
 	if role == "admin" {
 		answers[api.PathUsers] = []api.User{{ID: 1, Username: "ann <b>", Role: "admin", IsActive: true}, {ID: 2, Username: "bob", Role: "user", IsActive: true}}
 		answers[api.PathSettings] = api.SettingList{Settings: []api.Setting{{Name: "JWT_SECRET_KEY", Value: "(set)"}}}
 		answers[api.PathBackups] = api.BackupList{Kept: 5, Backups: []api.Backup{{Name: "20261125", CreatedAt: now, SizeBytes: 2_500_000}}}
-		who := int64(2)
-		answers[api.PathSystemLogs] = api.SystemLogs{Total: 1, Logs: []api.LogEntry{{Level: "WARNING", Component: "auth", EventType: "odd", Message: "wrong <i>", UserID: &who, CreatedAt: now}}}
 		if r.URL.Path == api.PathSystemLogs {
 			f.asked = append(f.asked, "logs "+r.URL.Query().Encode())
 		}
-	} else if slices.Contains([]string{api.PathUsers, api.PathSettings, api.PathBackups, api.PathSystemLogs}, r.URL.Path) {
+	} else if delete(answers, api.PathSystemLogs); slices.Contains([]string{api.PathUsers, api.PathSettings, api.PathBackups, api.PathSystemLogs}, r.URL.Path) {
 		f.problem(w, api.Problem{Status: http.StatusForbidden})
 		return
 	}
@@ -229,12 +230,9 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 		answers[api.PathDriftDistributions] = f.windows
 	}
 	answers[api.PathServices], answers[api.PathKPIs] = f.services, f.kpis
-	list := api.DatasetList{TotalDatasets: len(f.sets)}
 	for _, set := range f.sets {
-		list.Datasets = append(list.Datasets, set.Dataset)
 		answers[api.DatasetPath(set.GenerationID)] = set
 	}
-	answers[api.PathDatasetList] = list
 	if f.job.ID != 0 {
 		answers[api.JobPath(f.job.ID)] = f.job
 	}
@@ -246,14 +244,40 @@ func (f *fakeAPI) tell(w http.ResponseWriter, r *http.Request, role string) {
 	f.answer(w, http.StatusOK, answer)
 }
 
-// driftBefore lists checks, of those that are older than one if it is named.
-func (f *fakeAPI) driftBefore(q url.Values) api.DriftHistory {
-	checks := slices.Clone(f.checks)
-	if before, err := strconv.ParseInt(q.Get("before"), 10, 64); err == nil {
-		checks = slices.DeleteFunc(checks, func(c api.DriftDetection) bool { return c.ID >= before })
+// loggedOnce is an entry of the audit log.
+var loggedOnce = []api.LogEntry{{ID: 1, Level: "WARNING", Component: "auth", EventType: "odd", Message: "wrong <i>", UserID: new(int64(2)), CreatedAt: now}}
+
+// list answers with the part of each list that a query names.
+func (f *fakeAPI) list(answers map[string]any, q url.Values) {
+	answers[api.PathDrift] = api.DriftHistory{DriftDetections: older(f, q, f.checks, func(c api.DriftDetection) int64 { return c.ID }), Total: int64(len(f.checks))}
+	answers[api.PathModels] = api.VersionList{Models: older(f, q, f.models, func(m api.Version) int64 { return m.ID }), Total: int64(len(f.models))}
+	answers[api.PathHistory] = api.PredictionHistory{Predictions: older(f, q, f.recent, func(p api.LoggedPrediction) int64 { return p.ID }), Total: int64(len(f.recent))}
+	answers[api.PathSystemLogs] = api.SystemLogs{Logs: older(f, q, f.logs, func(e api.LogEntry) int64 { return e.ID }), Total: int64(len(f.logs))}
+	sets := api.DatasetList{TotalDatasets: len(f.sets)}
+	for _, set := range older(f, q, f.sets, func(s api.DatasetDetail) int64 { return s.GenerationID }) {
+		if f.room == 0 || len(sets.Datasets) < f.room {
+			sets.Datasets = append(sets.Datasets, set.Dataset)
+		}
 	}
-	limit, _ := strconv.Atoi(q.Get("limit"))
-	return api.DriftHistory{DriftDetections: checks[:min(limit, len(checks))], Total: int64(len(f.checks))}
+	answers[api.PathDatasetList] = sets
+}
+
+// older is the part of a list, which comes newest first, that a query names. A query that the contract does not allow is
+// a failure of the test.
+func older[T any](f *fakeAPI, q url.Values, all []T, id func(T) int64) []T {
+	number := func(name string, otherwise, most int64) int64 {
+		if !q.Has(name) {
+			return otherwise
+		}
+		n, err := strconv.ParseInt(q.Get(name), 10, 64)
+		if err != nil || n < 1 || n > most {
+			f.t.Errorf("asked for %s=%s", name, q.Get(name))
+		}
+		return n
+	}
+	before, limit := number("before", math.MaxInt64, math.MaxInt64), number("limit", 100, 1000)
+	all = slices.DeleteFunc(slices.Clone(all), func(x T) bool { return id(x) >= before })
+	return all[:min(int(limit), len(all))]
 }
 
 func (f *fakeAPI) login(w http.ResponseWriter, r *http.Request) {

@@ -92,7 +92,7 @@ func TestUsedKeysExist(t *testing.T) {
 			t.Errorf("no words for %s", key)
 		}
 	}
-	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|admin\.done|level|source|kind|service|unit|kpi|queue|span|kpi_state|models\.(roc|calibration)|month)|_empty$`)
+	built := regexp.MustCompile(`^(title|theme|role|fault|verdict|event|part|state|method|reason|check|check_next|figure|predict\.sure_|job|step|step_state|job_verdict|verdict_of|models\.done|data\.(done|kind)|admin\.done|level|source|kind|service|unit|kpi|queue|span|kpi_state|models\.(roc|calibration)|month|list\.(older|newest|total))|_empty$`)
 	for key := range known {
 		if !used[key] && !built.MatchString(key) {
 			t.Errorf("nothing says %s", key)

@@ -17,7 +17,7 @@ import (
 // modelsData is what the page of versions shows.
 type modelsData struct {
 	Versions []modelVersion
-	Total    int64
+	Listing  listing
 	Active   *api.ModelDetail
 	Other    *api.ModelDetail // held against the active one
 	Figures  []figureRow
@@ -27,6 +27,7 @@ type modelsData struct {
 	Steps    []step
 	JobGone  bool
 	Sets     []api.Dataset // that a training can be of
+	Unlisted bool          // there are older ones
 	Asked    *api.Dataset  // of other columns, whose training waits for an answer
 }
 
@@ -74,7 +75,7 @@ func loadModels(ctx context.Context, v *visit) (any, error) {
 		func(ctx context.Context) error { return d.loadAsked(ctx, v) },
 		func(ctx context.Context) error {
 			list, err := v.client.Datasets(ctx, shownDatasets)
-			d.Sets = list.Datasets
+			d.Sets, d.Unlisted = list.Datasets, list.TotalDatasets > len(list.Datasets)
 			return err
 		},
 	)
@@ -88,36 +89,48 @@ func loadModels(ctx context.Context, v *visit) (any, error) {
 	return d, nil
 }
 
-// loadVersions asks for the list, and for the two versions of it that are held against each other.
+// loadVersions asks for the part of the list that the address names, and for the two versions that are held against
+// each other, which may be no part of it.
 func (d *modelsData) loadVersions(ctx context.Context, v *visit) error {
-	list, err := v.client.Models(ctx, shownVersions)
+	var list, newest api.VersionList
+	var serves api.ModelInfo
+	err := together(ctx,
+		ask(&list, func(ctx context.Context) (api.VersionList, error) {
+			return v.client.ModelsBefore(ctx, v.before(), shownVersions+1)
+		}),
+		ask(&newest, func(ctx context.Context) (api.VersionList, error) { return v.client.Models(ctx, 2) }),
+		ask(&serves, v.client.ModelInfo),
+	)
 	if err != nil {
 		return err
 	}
-	d.Total = list.Total
-	for _, version := range list.Models {
+	d.Listing = listing{Of: "versions", Part: "models-list", Total: list.Total, None: v.must("models.none")}
+	for _, version := range cut(v, &d.Listing, list.Models, shownVersions, func(m api.Version) int64 { return m.ID }) {
 		m := modelVersion{Version: version}
 		_ = json.Unmarshal(version.Metrics, &m.Quality) // what is missing is not shown
 		d.Versions = append(d.Versions, m)
 	}
-	active, other := d.chosen(v.query.Get("compare"))
+	active, other := compared(serves, newest.Models, v.query.Get("compare"))
 	return together(ctx,
 		func(ctx context.Context) (err error) { d.Active, err = v.detail(ctx, active); return err },
 		func(ctx context.Context) (err error) { d.Other, err = v.detail(ctx, other); return err },
 	)
 }
 
-// chosen finds the active version and the one to hold against it: the one asked for, else the newest other.
-func (d *modelsData) chosen(asked string) (active, other string) {
-	for _, m := range d.Versions {
-		switch {
-		case m.IsActive:
-			active = m.Version.Version
-		case m.Version.Version == asked, other == "" && asked == "":
-			other = m.Version.Version
+// compared are the version that serves and the one to hold against it: the one asked for, else the newest other.
+func compared(serves api.ModelInfo, newest []api.Version, asked string) (active, other string) {
+	if serves.ModelVersion != nil {
+		active = *serves.ModelVersion
+	}
+	for _, m := range newest {
+		if asked == "" && m.Version != active {
+			asked = m.Version
 		}
 	}
-	return active, other
+	if asked == active {
+		return active, ""
+	}
+	return active, asked
 }
 
 // detail asks for a version in full, nil without a name or if it was deleted meanwhile.

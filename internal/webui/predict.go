@@ -21,9 +21,9 @@ import (
 type predictData struct {
 	Model  api.ModelInfo
 	Recent []api.LoggedPrediction
-	Total  int64
-	// LeftOut counts the latest predictions that were made by models of another kind.
+	// LeftOut counts the predictions among those that were made by models of another kind.
 	LeftOut int
+	Listing listing
 
 	Values     map[string]string // as typed
 	Wrong      map[string]string // what is wrong with them, by feature
@@ -64,7 +64,7 @@ func loadPredict(ctx context.Context, v *visit) (any, error) {
 	}
 	var history api.PredictionHistory
 	err := together(ctx, ask(&d.Model, v.client.ModelInfo), ask(&history, func(ctx context.Context) (api.PredictionHistory, error) {
-		return v.client.History(ctx, boundaryPoints)
+		return v.client.History(ctx, boundaryPoints+1)
 	}))
 	if err == nil {
 		err = d.loadModel(ctx, v)
@@ -72,11 +72,9 @@ func loadPredict(ctx context.Context, v *visit) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := d.keepAlike(ctx, v, history.Predictions); err != nil {
+	if err := d.listRecent(ctx, v, history); err != nil {
 		return nil, err
 	}
-	d.Total = history.Total
-	d.Recent = d.latest[:min(len(d.latest), recentPredictions)]
 	d.Boundary = d.boundary(v)
 	if d.Answer != nil && d.Answer.Explanation != nil {
 		d.Why = v.reasons(d, d.Answer.Explanation)

@@ -34,6 +34,7 @@ type visit struct {
 
 	Theme string
 	Path  string // of the page, with its query: where forms lead back to
+	home  string // the page's path
 	User  *api.User
 	Page  string
 	Data  any
@@ -152,6 +153,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, v *visit, name s
 
 // fill asks for the page's data.
 func (v *visit) fill(ctx context.Context, p page) (err error) {
+	v.home = p.path
 	v.Data, err = p.load(ctx, v)
 	if err != nil {
 		v.Data = nil
