@@ -53,6 +53,7 @@ type fakeAPI struct {
 	kpis     api.KPIs
 	job      api.Job
 	refuse   *api.Problem        // answers every change
+	then     func()              // what happens after it, unless it is nil
 	seen     *api.DatasetPreview // in every file
 	asked    []string            // changes
 	features []map[string]any
@@ -293,6 +294,9 @@ func (f *fakeAPI) change(w http.ResponseWriter, r *http.Request, role string) {
 	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
 	if f.refuse != nil {
 		f.problem(w, *f.refuse)
+		if f.then != nil {
+			f.then()
+		}
 		return
 	}
 	if answer := f.changeMore(r, role); answer != nil {

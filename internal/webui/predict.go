@@ -25,7 +25,9 @@ type predictData struct {
 	LeftOut int
 	Listing listing
 
-	Values     map[string]string // as typed
+	Values     map[string]string // as typed, nil if nothing was sent
+	Fresh      []string          // columns that the form did not have yet
+	Gone       []string          // those that it had and the model has not
 	Wrong      map[string]string // what is wrong with them, by feature
 	FirstWrong string            // feature
 	Answer     *api.PredictResponse
@@ -75,6 +77,7 @@ func loadPredict(ctx context.Context, v *visit) (any, error) {
 	if err := d.listRecent(ctx, v, history); err != nil {
 		return nil, err
 	}
+	d.compareColumns(d.Model.Features)
 	d.Boundary = d.boundary(v)
 	if d.Answer != nil && d.Answer.Explanation != nil {
 		d.Why = v.reasons(d, d.Answer.Explanation)
@@ -121,7 +124,10 @@ func (d *predictData) Sure(confidence float64) string {
 // predict answers the form for one row.
 func (s *Server) predict(w http.ResponseWriter, r *http.Request, v *visit) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	d := &predictData{Values: map[string]string{}, Wrong: map[string]string{}}
+	d := &predictData{Wrong: map[string]string{}}
+	if r.ParseForm() == nil { // else it is too large, and all is to be typed again
+		d.Values = typedIn(r.PostForm)
+	}
 	v.Data, v.Path = d, "/predict"
 	ctx, cancel := context.WithTimeout(r.Context(), s.opt.Patience)
 	defer cancel()
@@ -130,11 +136,16 @@ func (s *Server) predict(w http.ResponseWriter, r *http.Request, v *visit) {
 		s.answer(w, r, v, pageOf("predict"), s.fail(r, v, err))
 		return
 	}
+	if d.compareColumns(model.Features) {
+		if len(d.Fresh) > 0 {
+			d.FirstWrong = d.Fresh[0]
+		}
+		s.answer(w, r, v, pageOf("predict"), http.StatusConflict)
+		return
+	}
 	features := map[string]float64{}
 	for _, name := range model.Features {
-		text := r.PostFormValue("f." + name)
-		d.Values[name] = text
-		switch features[name], err = v.readNumber(text); {
+		switch features[name], err = v.readNumber(d.Values[name]); {
 		case err == nil:
 			continue
 		case errors.Is(err, errUnclear):

@@ -84,6 +84,7 @@ func (l *language) functions() template.FuncMap {
 		"percentage": func(share float64) string { return strconv.FormatFloat(share*100, 'f', 2, 64) + "%" },
 		"chance":     l.chance,
 		"initial":    initial,
+		"names":      found,
 		"when":       func(t any) template.HTML { return l.timeElement(t, "") },
 		// ago is told by app.js, which counts on; without it the moment is shown.
 		"ago":  func(t any) template.HTML { return l.timeElement(t, ` data-ago`) },
