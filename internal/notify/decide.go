@@ -15,6 +15,9 @@ const (
 	// resolution is what times are kept to. A store that rounds a finer one up would make an event
 	// older than itself.
 	resolution = time.Millisecond
+	// unknown is the state of a topic on which a worker died while it sent: people may have been told or
+	// not, so that no event is what they know already.
+	unknown = "unknown"
 )
 
 func stored(t time.Time) time.Time { return t.UTC().Truncate(resolution) }
@@ -47,17 +50,20 @@ func decide(s ml.NotificationState, e ml.Event, now time.Time, cooldown, lease t
 	if !at.Equal(s.LatestAt) {
 		next.LatestAt = at
 	}
-	switch {
-	case s.State == e.State:
-		return decision{step: stepUnchanged, next: next}
-	case s.State == "" && good(e):
-		next.State = e.State
-		return decision{step: stepRecorded, next: next}
-	}
 	next.SendingUntil = notAfter(next.SendingUntil, now.Add(lease))
 	next.SentAt = notAfter(next.SentAt, now)
 	if wait := next.SendingUntil.Sub(now); wait > 0 {
 		return decision{step: stepDelayed, next: next, wait: min(wait, claimedWait)}
+	}
+	if !s.SendingUntil.IsZero() { // a worker died while it sent
+		next.State = unknown
+	}
+	switch {
+	case next.State == e.State:
+		return decision{step: stepUnchanged, next: next}
+	case next.State == "" && good(e):
+		next.State = e.State
+		return decision{step: stepRecorded, next: next}
 	}
 	if wait := next.SentAt.Add(cooldown).Sub(now); wait > 0 {
 		return decision{step: stepDelayed, next: next, wait: wait}

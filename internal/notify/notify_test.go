@@ -257,6 +257,50 @@ func TestRacingWorkersSendOnce(t *testing.T) {
 	b.assertSent(t, "drift")
 }
 
+// What comes while an older event is being sent equals what people were told last, but not what they are
+// about to be told.
+func TestNewerEventIsNotLostWhileAnOlderOneIsSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.memory.states[ml.EventHealth] = ml.NotificationState{Topic: ml.EventHealth, State: "up", Revision: 1}
+	health := func(state string, after time.Duration) ml.Event {
+		return ml.Event{Topic: ml.EventHealth, State: state, At: b.now.Add(after)}
+	}
+	up := health("up", time.Second)
+	var wait time.Duration
+	b.outbox.hook = func() {
+		b.outbox.hook = nil
+		wait = b.deliver(t, up)
+	}
+	b.deliver(t, health("down", 0))
+	for wait > 0 {
+		b.now = b.now.Add(wait)
+		wait = b.deliver(t, up)
+	}
+	b.assertSent(t, "down", "up")
+}
+
+// Nobody knows what people heard from a worker that died while it sent, so the next event is told though
+// it is what they were told before, and also if that fails at first.
+func TestWhatADeadSenderMayHaveToldIsNotTheLastWord(t *testing.T) {
+	t.Parallel()
+	for _, before := range []string{"", "stable"} {
+		b := setup(t)
+		b.memory.states[ml.EventDrift] = ml.NotificationState{ // "drift" was under way
+			Topic: ml.EventDrift, State: before, LatestAt: stored(b.now), SendingUntil: b.now.Add(defaultLease), Revision: 1,
+		}
+		b.now = b.now.Add(2 * defaultLease)
+		b.outbox.errs = []error{errors.New("503")}
+		stable := b.drift("stable", b.now)
+		if _, err := b.n.Deliver(t.Context(), stable); err == nil {
+			t.Error("no error for a message that was not sent")
+		}
+		b.deliver(t, stable)
+		b.deliver(t, stable)
+		b.assertSent(t, "stable")
+	}
+}
+
 // The claim of a worker that died while it sent runs out.
 func TestDeadSendersClaimRunsOut(t *testing.T) {
 	t.Parallel()
