@@ -5,13 +5,29 @@ import "time"
 // EventTopic says what an event is about. Messages of one topic share a state and a cooldown.
 type EventTopic string
 
-// The topics that people are told of.
+// The topics that people are told of, and their states.
 const (
-	EventDrift   EventTopic = "drift"   // states: drift (measured), drawn_drift, new_data_needed, stable
-	EventModel   EventTopic = "model"   // state: the active version
-	EventRetrain EventTopic = "retrain" // states: ok, rejected, failed
-	EventHealth  EventTopic = "health"  // states: up, down
+	EventDrift   EventTopic = "drift"   // StateDrift, StateDrawnDrift, StateNewDataNeeded, StateStable
+	EventModel   EventTopic = "model"   // the active version
+	EventRetrain EventTopic = "retrain" // StateOK, StateRejected, StateFailed
+	EventHealth  EventTopic = "health"  // StateUp, StateDown
 	EventTest    EventTopic = "test"    // somebody asks whether messages arrive: sent each time
+)
+
+// The states of the topics, but for those of the model. Who makes an event and who judges whether it is news
+// agree on them, and they are kept in the store.
+const (
+	StateDrift         = "drift"       // measured
+	StateDrawnDrift    = "drawn_drift" // of a random number: what is measured after it is news all the same
+	StateNewDataNeeded = "new_data_needed"
+	StateStable        = "stable"
+
+	StateUp   = "up"
+	StateDown = "down"
+
+	StateOK       = "ok"
+	StateRejected = "rejected"
+	StateFailed   = "failed"
 )
 
 // Severity chooses the colour of a message.

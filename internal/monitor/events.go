@@ -9,19 +9,6 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// States of the topics.
-const (
-	stateDrift    = "drift"
-	stateDrawn    = "drawn_drift" // of a random number: what is measured after it is news all the same
-	stateStable   = "stable"
-	stateNeedy    = "new_data_needed"
-	stateUp       = "up"
-	stateDown     = "down"
-	stateOK       = "ok"
-	stateRejected = "rejected"
-	stateFailed   = "failed"
-)
-
 // tell hands an event to the queue if it changes what people know. An event that the queue does not
 // take is owed and offered again at the next check, unless a later one of its topic replaces it.
 func (c *check) tell(ctx context.Context, e ml.Event) {
@@ -62,7 +49,7 @@ func (c *check) isNews(topic ml.EventTopic, state string) bool {
 	if c.pastErr != nil || len(c.past) >= c.opt.pastChecks() {
 		return true
 	}
-	return state != stateUp && state != stateStable && state != stateOK
+	return state != ml.StateUp && state != ml.StateStable && state != ml.StateOK
 }
 
 // stateAfter is the state in which a check left a topic, empty if it says nothing about it.
@@ -71,28 +58,28 @@ func stateAfter(r ml.DriftReport, topic ml.EventTopic) string {
 	switch topic {
 	case ml.EventHealth:
 		if failed {
-			return stateDown
+			return ml.StateDown
 		}
-		return stateUp
+		return ml.StateUp
 	case ml.EventDrift:
 		switch {
 		case failed || r.Method == Statistical && len(r.Details.Scores) == 0:
 			return "" // it could not be told
 		case r.Action == ml.ActionNewDataNeeded:
-			return stateNeedy
+			return ml.StateNewDataNeeded
 		case r.Drift:
 			return driftState(r.Method)
 		default:
-			return stateStable
+			return ml.StateStable
 		}
 	case ml.EventRetrain:
 		switch r.Action {
 		case ml.ActionRetrained:
-			return stateOK
+			return ml.StateOK
 		case ml.ActionRetrainRejected:
-			return stateRejected
+			return ml.StateRejected
 		case ml.ActionRetrainFailed:
-			return stateFailed
+			return ml.StateFailed
 		}
 	}
 	return ""
@@ -101,9 +88,9 @@ func stateAfter(r ml.DriftReport, topic ml.EventTopic) string {
 // driftState is the state of drift that a detector found.
 func driftState(method string) string {
 	if method == Random {
-		return stateDrawn
+		return ml.StateDrawnDrift
 	}
-	return stateDrift
+	return ml.StateDrift
 }
 
 // event is one that says its title and the sentences after it.
@@ -120,12 +107,12 @@ func figure(code string, value any) ml.Remark {
 }
 
 func (c *check) healthDown(err error) ml.Event {
-	return c.event(ml.EventHealth, stateDown, ml.SeverityFailure, "notice.api_down",
+	return c.event(ml.EventHealth, ml.StateDown, ml.SeverityFailure, "notice.api_down",
 		ml.Remark{Code: "health.down", Values: map[string]any{"error": err.Error()}})
 }
 
 func (c *check) healthUp() ml.Event {
-	return c.event(ml.EventHealth, stateUp, ml.SeveritySuccess, "notice.api_up", ml.Remark{Code: "health.up"})
+	return c.event(ml.EventHealth, ml.StateUp, ml.SeveritySuccess, "notice.api_up", ml.Remark{Code: "health.up"})
 }
 
 // driftEvent tells what was decided.
@@ -134,9 +121,9 @@ func (c *check) driftEvent(held heldBack) ml.Event {
 	var e ml.Event
 	switch {
 	case !r.Drift:
-		e = c.event(ml.EventDrift, stateStable, ml.SeveritySuccess, "notice.drift_over", c.whyStable())
+		e = c.event(ml.EventDrift, ml.StateStable, ml.SeveritySuccess, "notice.drift_over", c.whyStable())
 	case held.action == ml.ActionNewDataNeeded:
-		e = c.event(ml.EventDrift, stateNeedy, ml.SeverityDrift, "notice.new_data_needed", c.whyDrift())
+		e = c.event(ml.EventDrift, ml.StateNewDataNeeded, ml.SeverityDrift, "notice.new_data_needed", c.whyDrift())
 	default:
 		e = c.event(ml.EventDrift, driftState(r.Method), ml.SeverityDrift, "notice.drift", c.whyDrift())
 	}
@@ -188,12 +175,12 @@ func (c *check) whyStable() ml.Remark {
 
 func (c *check) retrainOK(r ml.RetrainResult) ml.Event {
 	code := c.cause("retrain.serves_for_drift", "retrain.serves_asked")
-	e := c.event(ml.EventRetrain, stateOK, ml.SeveritySuccess, "notice.retrain_ok", ml.Remark{Code: code, Values: map[string]any{"version": r.Candidate}})
+	e := c.event(ml.EventRetrain, ml.StateOK, ml.SeveritySuccess, "notice.retrain_ok", ml.Remark{Code: code, Values: map[string]any{"version": r.Candidate}})
 	return withAccuracies(e, r)
 }
 
 func (c *check) retrainRejected(r ml.RetrainResult) ml.Event {
-	e := c.event(ml.EventRetrain, stateRejected, ml.SeverityWarning, "notice.retrain_rejected",
+	e := c.event(ml.EventRetrain, ml.StateRejected, ml.SeverityWarning, "notice.retrain_rejected",
 		ml.Remark{Code: "retrain.not_let_in", Values: map[string]any{"candidate": r.Candidate, "version": r.Version}})
 	e.Says = append(e.Says, r.Reasons...)
 	return withAccuracies(e, r)
@@ -201,7 +188,7 @@ func (c *check) retrainRejected(r ml.RetrainResult) ml.Event {
 
 func (c *check) retrainFailed(err error) ml.Event {
 	code := c.cause("retrain.failed_after_drift", "retrain.failed_asked")
-	return c.event(ml.EventRetrain, stateFailed, ml.SeverityFailure, "notice.retrain_failed",
+	return c.event(ml.EventRetrain, ml.StateFailed, ml.SeverityFailure, "notice.retrain_failed",
 		ml.Remark{Code: code, Values: map[string]any{"error": err.Error()}}, ml.Remark{Code: "retrain.old_goes_on"})
 }
 

@@ -85,11 +85,11 @@ func notAfter(t, latest time.Time) time.Time {
 func good(e ml.Event) bool {
 	switch e.Topic {
 	case ml.EventDrift:
-		return e.State == "stable"
+		return e.State == ml.StateStable
 	case ml.EventHealth:
-		return e.State == "up"
+		return e.State == ml.StateUp
 	case ml.EventRetrain:
-		return e.State == "ok"
+		return e.State == ml.StateOK
 	case ml.EventModel: // which version serves first is news
 	}
 	return false

@@ -7,13 +7,6 @@ import (
 	"iacontinu/internal/ml"
 )
 
-// The states of the topic retrain.
-const (
-	stateOK       = "ok"
-	stateRejected = "rejected"
-	stateFailed   = "failed"
-)
-
 // events are what people are told of a verdict. That a version serves and that retraining works are
 // two topics: the second is news only after it did not.
 func (j *job) events(r ml.RetrainResult, at time.Time) []ml.Event {
@@ -22,11 +15,11 @@ func (j *job) events(r ml.RetrainResult, at time.Time) []ml.Event {
 		return ml.Event{Topic: topic, State: state, Severity: severity, At: at, Says: says, Figures: j.figures(r)}
 	}
 	if r.Verdict == ml.VerdictRejected {
-		return []ml.Event{event(ml.EventRetrain, stateRejected, ml.SeverityWarning, "notice.rejected")}
+		return []ml.Event{event(ml.EventRetrain, ml.StateRejected, ml.SeverityWarning, "notice.rejected")}
 	}
 	return []ml.Event{
 		event(ml.EventModel, r.Version, ml.SeveritySuccess, "notice.activated"),
-		event(ml.EventRetrain, stateOK, ml.SeveritySuccess, "notice.works_again"),
+		event(ml.EventRetrain, ml.StateOK, ml.SeveritySuccess, "notice.works_again"),
 	}
 }
 
@@ -67,7 +60,7 @@ func publicCause(cause error) []ml.Remark {
 // failedEvent says that a retraining ended without a verdict.
 func failedEvent(jobID int64, args ml.RetrainArgs, cause error, at time.Time) ml.Event {
 	return ml.Event{
-		Topic: ml.EventRetrain, State: stateFailed, Severity: ml.SeverityFailure, At: at,
+		Topic: ml.EventRetrain, State: ml.StateFailed, Severity: ml.SeverityFailure, At: at,
 		Says:    append([]ml.Remark{{Code: "notice.failed"}}, publicCause(cause)...),
 		Figures: []ml.Remark{figure("figure.job", jobID), figure("figure.reason", args.Reason)},
 	}
