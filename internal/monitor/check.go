@@ -15,9 +15,9 @@ import (
 // pastVersions is how many versions back the accuracy's trend looks.
 const pastVersions = 50
 
-// pastChecks is how many checks back a check looks at the least: an hour of them for the trends, and
-// for what people were told last.
-const pastChecks = 120
+// trendChecks is how many checks a score's trend goes through at the most, as the decision record on drift
+// scores says: an hour of them. A check looks at least so far back.
+const trendChecks = 120
 
 // maxPastChecks bounds how far a long cooldown makes it look.
 const maxPastChecks = 20_000
@@ -25,7 +25,7 @@ const maxPastChecks = 20_000
 // pastChecks is how many checks back a check looks: at least as many as the cooldown may hold, for it
 // is read from them.
 func (o Options) pastChecks() int {
-	return min(max(pastChecks, int(o.Cooldown/o.Interval)+1), maxPastChecks)
+	return min(max(trendChecks, int(o.Cooldown/o.Interval)+1), maxPastChecks)
 }
 
 // check is one check under way.

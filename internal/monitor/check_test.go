@@ -20,7 +20,7 @@ func TestRandomCheckFollowsTheDocumentedSteps(t *testing.T) {
 	b := setup(t, Options{})
 	b.draw = 0.31
 	got := b.check(t)
-	steps := []string{"claim", "health", "draw", "tell drift", "retrain", "record"}
+	steps := []string{"claim", "health", "tell health", "draw", "tell drift", "retrain", "tell retrain", "record"}
 	if d := cmp.Diff(steps, b.did.steps); d != "" {
 		t.Errorf("steps (-want +got):\n%s", d)
 	}
@@ -204,7 +204,7 @@ func TestRetrainOutcomes(t *testing.T) {
 	}{
 		{"activated", func(context.Context) (*ml.RetrainResult, int64, error) {
 			return &ml.RetrainResult{Verdict: ml.VerdictActivated, Version: "v2", Candidate: "v2"}, 5, nil
-		}, ml.ActionRetrained, "v2", "", []string{"drift drawn_drift"}},
+		}, ml.ActionRetrained, "v2", "", []string{"drift drawn_drift", "retrain ok"}},
 		{"rejected", func(context.Context) (*ml.RetrainResult, int64, error) {
 			return &ml.RetrainResult{Verdict: ml.VerdictRejected, Version: "v1", Candidate: "v2", ChampionAccuracy: &champion}, 5, nil
 		}, ml.ActionRetrainRejected, "v2", "", []string{"drift drawn_drift", "retrain rejected"}},
@@ -224,7 +224,7 @@ func TestRetrainOutcomes(t *testing.T) {
 				!strings.Contains(r.Details.Note, tt.note) {
 				t.Errorf("%+v", r)
 			}
-			if d := cmp.Diff(tt.told, b.queue.states()); d != "" {
+			if d := cmp.Diff(tt.told, b.queue.states(ml.EventDrift, ml.EventRetrain)); d != "" {
 				t.Errorf("told (-want +got):\n%s", d)
 			}
 		})

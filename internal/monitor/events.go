@@ -5,17 +5,20 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"iacontinu/internal/ml"
 )
 
-// tell hands an event to the queue if it changes what people know. An event that the queue does not
+// offerAgain is how long after an event was offered it is offered once more, though nothing changed.
+const offerAgain = time.Hour
+
+// tell hands an event to the queue if it may change what people know. An event that the queue does not
 // take is owed and offered again at the next check, unless a later one of its topic replaces it.
 func (c *check) tell(ctx context.Context, e ml.Event) {
-	if !c.isNews(e.Topic, e.State) {
-		return
+	if c.isNews(e) {
+		c.enqueue(ctx, e)
 	}
-	c.enqueue(ctx, e)
 }
 
 // tellOwed offers the events that the queue did not take before.
@@ -28,6 +31,7 @@ func (c *check) tellOwed(ctx context.Context) {
 func (c *check) enqueue(ctx context.Context, e ml.Event) {
 	ctx, cancel := detached(ctx)
 	defer cancel()
+	c.offered[e.Topic] = e
 	if err := c.opt.Messenger.EnqueueNotify(ctx, e); err != nil {
 		c.owed[e.Topic] = e
 		c.failed(fmt.Sprintf("enqueue the message that %s is %s", e.Topic, e.State), err)
@@ -37,19 +41,22 @@ func (c *check) enqueue(ctx context.Context, e ml.Event) {
 	delete(c.owed, e.Topic)
 }
 
-// isNews reports whether the checks before this one left the topic in another state. Where they do not
-// go back far enough to tell, it is news: whoever delivers it holds it against what was sent. That
-// all is well is no news where nobody ever said otherwise.
-func (c *check) isNews(topic ml.EventTopic, state string) bool {
-	for _, r := range c.past {
-		if before := stateAfter(r, topic); before != "" {
-			return before != state
-		}
-	}
-	if c.pastErr != nil || len(c.past) >= c.opt.pastChecks() {
+// isNews reports whether people may not know of an event. Whoever delivers it knows what they were told, so
+// this only spares the queue a job a check: for what this runner offered last, where no other runner's check
+// found otherwise since. What a runner that died in between had offered is not known here, so that each state
+// is offered after a start, and again from time to time. Retrainings are few, and people hear of them from
+// others too.
+func (c *check) isNews(e ml.Event) bool {
+	last := c.offered[e.Topic]
+	if last.State != e.State || e.At.Sub(last.At).Abs() >= offerAgain || e.Topic == ml.EventRetrain {
 		return true
 	}
-	return state != ml.StateUp && state != ml.StateStable && state != ml.StateOK
+	for _, r := range c.past {
+		if before := stateAfter(r, e.Topic); before != "" {
+			return before != e.State
+		}
+	}
+	return false
 }
 
 // stateAfter is the state in which a check left a topic, empty if it says nothing about it.
@@ -71,15 +78,6 @@ func stateAfter(r ml.DriftReport, topic ml.EventTopic) string {
 			return driftState(r.Method)
 		default:
 			return ml.StateStable
-		}
-	case ml.EventRetrain:
-		switch r.Action {
-		case ml.ActionRetrained:
-			return ml.StateOK
-		case ml.ActionRetrainRejected:
-			return ml.StateRejected
-		case ml.ActionRetrainFailed:
-			return ml.StateFailed
 		}
 	}
 	return ""

@@ -193,13 +193,15 @@ func TestOnlyChangesAreTold(t *testing.T) {
 	b.check(t) // says nothing about drift
 	b.api.health = nil
 	b.check(t) // drift, as before
-	want := []string{"drift drawn_drift", "drift stable", "drift drawn_drift", "health down", "health up"}
-	if d := cmp.Diff(want, b.queue.states()); d != "" {
+	want := []string{"health up", "drift stable", "drift drawn_drift", "drift stable", "drift drawn_drift", "health down", "health up"}
+	if d := cmp.Diff(want, b.queue.states(ml.EventHealth, ml.EventDrift)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }
 
-func TestRetrainStatesAreTold(t *testing.T) {
+// TestRetrainingsAreTold each time: between two that failed somebody else's may have succeeded, of which
+// people were told.
+func TestRetrainingsAreTold(t *testing.T) {
 	t.Parallel()
 	b := setup(t, Options{})
 	b.draw = 0.1
@@ -217,14 +219,12 @@ func TestRetrainStatesAreTold(t *testing.T) {
 		b.api.retrain = r
 		b.check(t)
 	}
-	want := []string{"drift drawn_drift", "retrain failed", "retrain ok", "retrain rejected"}
-	if d := cmp.Diff(want, b.queue.states()); d != "" {
+	want := []string{"retrain ok", "retrain failed", "retrain failed", "retrain ok", "retrain ok", "retrain rejected"}
+	if d := cmp.Diff(want, b.queue.states(ml.EventRetrain)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }
 
-// TestUndecidedChecksTellNothing: after a swap there are too few predictions to say whether the
-// drift is over, and people are not told that it is.
 // What was drawn says nothing about the data: the first drift that is measured is news.
 func TestMeasuredDriftIsNewsAfterADraw(t *testing.T) {
 	t.Parallel()
@@ -238,11 +238,13 @@ func TestMeasuredDriftIsNewsAfterADraw(t *testing.T) {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	}
-	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+	if d := cmp.Diff([]string{"drift drift"}, b.queue.states(ml.EventDrift)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }
 
+// TestUndecidedChecksTellNothing: after a swap there are too few predictions to say whether the
+// drift is over, and people are not told that it is.
 func TestUndecidedChecksTellNothing(t *testing.T) {
 	t.Parallel()
 	b := statistical(t, Options{})
@@ -253,7 +255,7 @@ func TestUndecidedChecksTellNothing(t *testing.T) {
 	v2.Name = "v2"
 	b.store.active = &v2
 	b.check(t) // undecided
-	if d := cmp.Diff([]string{"drift drift"}, b.queue.states()); d != "" {
+	if d := cmp.Diff([]string{"drift drift"}, b.queue.states(ml.EventDrift)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 	b.api.health = func(context.Context) error { return errors.New("down") }
@@ -261,41 +263,95 @@ func TestUndecidedChecksTellNothing(t *testing.T) {
 	b.api.health = nil
 	b.store.predict(2, "v2", 300, 0, 0)
 	b.check(t)
-	want := []string{"drift drift", "health down", "health up", "drift stable"}
+	want := []string{"health up", "drift drift", "health down", "health up", "drift stable"}
+	if d := cmp.Diff(want, b.queue.states(ml.EventHealth, ml.EventDrift)); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
+	}
+}
+
+// TestKnownStatesAreOfferedAgain after a start and then once an hour, and not at each check: whoever delivers
+// them knows whether they are news, and what was offered before may have been lost.
+func TestKnownStatesAreOfferedAgain(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{})
+	want := []string{}
+	for range 2 { // two runners, one after the other
+		var err error
+		if b.Monitor, err = New(b.opt); err != nil {
+			t.Fatal(err)
+		}
+		for range int(time.Hour/DefaultInterval) + 1 {
+			b.check(t)
+		}
+		want = append(want, "health up", "drift stable", "health up", "drift stable")
+	}
+	b.store.setFail("DriftHistory", errors.New("locked")) // what others found is not known
+	if _, err := b.RunOnce(t.Context(), Request{Slot: b.slot()}); err == nil {
+		t.Error("no error")
+	}
 	if d := cmp.Diff(want, b.queue.states()); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }
 
-// TestForgottenStateIsTold: if an hour of checks says nothing about drift, the state before is not
-// known, and whoever delivers the message knows whether it is one.
-func TestForgottenStateIsTold(t *testing.T) {
+// TestUnrecordedChecksAreHeeded: people may have been told by a check of which there is no record.
+func TestUnrecordedChecksAreHeeded(t *testing.T) {
 	t.Parallel()
+	locked := errors.New("database is locked")
 	for _, tt := range []struct {
-		checks int
-		want   []string
+		name  string
+		queue error // what the queue says to the unrecorded check
+		set   func(b *bundle, bad bool)
+		want  []string
 	}{
-		{pastChecks - 1, []string{}}, // all there are: nobody ever spoke of drift
-		{pastChecks, []string{"drift stable"}},
+		{"drift", nil, func(b *bundle, bad bool) {
+			b.draw = map[bool]float64{true: 0.1, false: 0.9}[bad]
+		}, []string{"drift drawn_drift", "drift stable"}},
+		{"owed", locked, func(b *bundle, bad bool) {
+			b.api.health = func(context.Context) error { return map[bool]error{true: errors.New("down")}[bad] }
+		}, []string{"health down", "health up"}},
 	} {
-		b := statistical(t, Options{})
-		for range tt.checks {
-			b.store.checks = append(b.store.checks, ml.DriftReport{Method: Statistical, Action: ml.ActionNone})
-		}
-		b.store.predict(1, "v1", 300, 0, 0)
-		b.check(t)
-		if d := cmp.Diff(tt.want, b.queue.states()); d != "" {
-			t.Errorf("after %d undecided checks (-want +got):\n%s", tt.checks, d)
-		}
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			b := setup(t, Options{})
+			b.check(t)
+			b.queue.events, b.queue.err = nil, tt.queue
+			b.store.setFail("RecordCheck", locked)
+			tt.set(b, true)
+			if _, err := b.RunOnce(t.Context(), Request{Slot: b.slot()}); !errors.Is(err, locked) {
+				t.Errorf("the check that was not recorded: %v", err)
+			}
+			b.now = b.now.Add(DefaultInterval)
+			b.queue.err = nil
+			b.store.setFail("RecordCheck", nil)
+			tt.set(b, false)
+			b.check(t)
+			b.check(t)
+			if d := cmp.Diff(tt.want, b.queue.states(ml.EventHealth, ml.EventDrift)); d != "" {
+				t.Errorf("told (-want +got):\n%s", d)
+			}
+		})
 	}
+}
 
+// TestChecksOfOthersAreHeeded: what another runner has told is not what this one did.
+func TestChecksOfOthersAreHeeded(t *testing.T) {
+	t.Parallel()
 	b := setup(t, Options{})
-	b.store.setFail("DriftHistory", errors.New("locked"))
-	if _, err := b.RunOnce(t.Context(), Request{Slot: 1}); err == nil {
-		t.Error("no error")
+	b.check(t)
+	other, err := New(b.opt)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if d := cmp.Diff([]string{"health up", "drift stable"}, b.queue.states()); d != "" {
-		t.Errorf("with an unreadable history (-want +got):\n%s", d)
+	b.draw = 0.1
+	if _, err := other.RunOnce(t.Context(), Request{Slot: b.slot()}); err != nil {
+		t.Fatal(err)
+	}
+	b.now, b.draw = b.now.Add(DefaultInterval), 0.9
+	b.check(t)
+	want := []string{"drift stable", "drift drawn_drift", "drift stable"}
+	if d := cmp.Diff(want, b.queue.states(ml.EventDrift)); d != "" {
+		t.Errorf("told (-want +got):\n%s", d)
 	}
 }
 
@@ -310,14 +366,14 @@ func TestEventsAreOwed(t *testing.T) {
 	b.now = b.now.Add(30 * time.Second)
 	b.queue.err = nil
 	b.check(t) // drift goes on, which is no news
-	if d := cmp.Diff([]string{"drift drawn_drift"}, b.queue.states()); d != "" {
+	if d := cmp.Diff([]string{"drift drawn_drift"}, b.queue.states(ml.EventDrift)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 	if !b.queue.events[0].At.Equal(noon) {
 		t.Errorf("at %v, want the time of the change", b.queue.events[0].At)
 	}
 	b.check(t)
-	if n := len(b.queue.events); n != 1 {
+	if n := len(b.queue.states(ml.EventDrift)); n != 1 {
 		t.Errorf("told %d times", n)
 	}
 
@@ -332,7 +388,7 @@ func TestEventsAreOwed(t *testing.T) {
 	}
 	b.queue.err = nil
 	b.check(t)
-	if d := cmp.Diff([]string{"drift drawn_drift"}, b.queue.states()); d != "" {
+	if d := cmp.Diff([]string{"drift drawn_drift"}, b.queue.states(ml.EventDrift)); d != "" {
 		t.Errorf("told (-want +got):\n%s", d)
 	}
 }

@@ -189,13 +189,15 @@ func (q *fakeQueue) EnqueueNotify(ctx context.Context, e ml.Event) error {
 	return nil
 }
 
-// states are the events as "topic state".
-func (q *fakeQueue) states() []string {
+// states are the events of some topics, or of all, as "topic state".
+func (q *fakeQueue) states(topics ...ml.EventTopic) []string {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	out := []string{}
 	for _, e := range q.events {
-		out = append(out, string(e.Topic)+" "+e.State)
+		if len(topics) == 0 || slices.Contains(topics, e.Topic) {
+			out = append(out, string(e.Topic)+" "+e.State)
+		}
 	}
 	return out
 }

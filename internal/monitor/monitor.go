@@ -33,8 +33,8 @@ type Monitor struct {
 	mu sync.Mutex
 	// pinned is the reference window of the version that was scored last.
 	pinned pinnedWindow
-	// owed are events that the queue did not take, the latest of each topic.
-	owed map[ml.EventTopic]ml.Event
+	// offered are the latest events of each topic, owed are those of them that the queue did not take.
+	offered, owed map[ml.EventTopic]ml.Event
 	// patientUntil is when an API that does not answer counts as down.
 	patientUntil time.Time
 	// warned is when a locked store was last logged.
@@ -58,7 +58,10 @@ func New(o Options) (*Monitor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("monitor: register metrics: %w", err)
 	}
-	return &Monitor{opt: o, metrics: ms, words: wording.In("en"), owed: map[ml.EventTopic]ml.Event{}}, nil
+	return &Monitor{
+		opt: o, metrics: ms, words: wording.In("en"),
+		offered: map[ml.EventTopic]ml.Event{}, owed: map[ml.EventTopic]ml.Event{},
+	}, nil
 }
 
 // Recall tells the metrics when the last check was, so that a restart does not look like a platform that

@@ -159,7 +159,7 @@ func TestPinnedWindow(t *testing.T) {
 		b := statistical(t, Options{Reference: func(context.Context, string) ([][]float64, error) { return tt.columns, tt.err }})
 		b.store.predict(1, "v1", 300, -3, 0)
 		r, err := b.RunOnce(t.Context(), Request{Slot: 1})
-		if r.Drift || r.Action != ml.ActionNone || !strings.Contains(r.Details.Note, tt.note) || len(b.queue.states()) != 0 {
+		if r.Drift || r.Action != ml.ActionNone || !strings.Contains(r.Details.Note, tt.note) || len(b.queue.states(ml.EventDrift)) != 0 {
 			t.Errorf("%s: %+v", tt.name, r)
 		}
 		if (err == nil) != (tt.logged == "") || err != nil && !strings.Contains(err.Error(), tt.logged) {
