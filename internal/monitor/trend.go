@@ -37,12 +37,13 @@ func accuracies(newestFirst []ml.Version, schema ml.Schema) []float64 {
 	return out
 }
 
-// distances are the KS statistics of a feature in the checks since the version became active, oldest
-// first, this check's last. Another version has another reference window, so its scores do not compare.
+// distances are the KS statistics of a feature in the checks since the version became active, the latest
+// trendChecks of them, oldest first, this check's last. Another version has another reference window, so its
+// scores do not compare.
 func (c *check) distances(now ml.FeatureScore) []float64 {
 	out := []float64{now.KS}
 	for _, r := range c.past {
-		if r.ModelVersion != c.version.Name {
+		if r.ModelVersion != c.version.Name || len(out) == trendChecks {
 			break
 		}
 		for _, s := range r.Details.Scores {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,18 @@ func TestScoreTrend(t *testing.T) {
 				t.Errorf("crosses in %v steps, want %v", *got.StepsToCross, ahead)
 			}
 		})
+	}
+}
+
+// TestScoreTrendsSpanAnHour however far back the cooldown makes a check look: what was before does not count.
+func TestScoreTrendsSpanAnHour(t *testing.T) {
+	t.Parallel()
+	b := setup(t, Options{Cooldown: 10 * time.Hour})
+	b.store.predict(3, "v1", 2000, 0.2, 0)
+	ks := b.check(t).Details.Scores[0].KS
+	b.store.checks = pastScores("v1", append(slices.Repeat([]float64{0.9}, 1200), slices.Repeat([]float64{ks}, 119)...)...)
+	if got := b.check(t).Details.ScoreTrends["feature1"]; got.N != 120 || math.Abs(got.Slope) > 1e-9 {
+		t.Errorf("%+v, want a level trend through 120 checks", got)
 	}
 }
 
