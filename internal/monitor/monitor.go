@@ -138,13 +138,16 @@ func (m *Monitor) checkedSlot(ctx context.Context) int64 {
 	return newest[0].Slot
 }
 
-// tick makes one check and hands its record on. It reports whether another runner has taken the slot.
+// tick makes one check and hands its record on, if it began. It reports whether another runner has taken the
+// slot.
 func (m *Monitor) tick(ctx context.Context, slot int64) (taken bool) {
 	rec := flowrun.NewRecorder(m.runOf(slot), m.opt.Clock)
 	if _, err := m.RunOnce(ctx, Request{Slot: slot, Recorder: rec}); errors.Is(err, ErrSlotTaken) {
 		return true
 	}
-	m.handOn(ctx, rec.Snapshot())
+	if run := rec.Snapshot(); run.State.Final() {
+		m.handOn(ctx, run)
+	}
 	return false
 }
 

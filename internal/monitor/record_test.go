@@ -249,6 +249,27 @@ func TestTicksHandTheirRecordsOn(t *testing.T) {
 	})
 }
 
+// TestACheckThatNeverBeganIsNotHandedOn: no record of it would ever come to an end.
+func TestACheckThatNeverBeganIsNotHandedOn(t *testing.T) {
+	t.Parallel()
+	bubble(t, func(t *testing.T, started time.Time) {
+		var runs []flowrun.Run
+		b := setup(t, Options{Clock: time.Now, HandOn: func(_ context.Context, run flowrun.Run) error {
+			runs = append(runs, run)
+			return nil
+		}})
+		b.store.setFail("ClaimSlot", errors.New("disk full"))
+		stop := run(t, b)
+		until(t, started, 15*time.Second)
+		b.store.setFail("ClaimSlot", nil)
+		until(t, started, 25*time.Second)
+		stop()
+		if len(runs) != 1 || runs[0].State != flowrun.Completed {
+			t.Errorf("handed on: %+v", runs)
+		}
+	})
+}
+
 // TestCheckedIsToldOfEachCheckMade, and not of those that another runner made.
 func TestCheckedIsToldOfEachCheckMade(t *testing.T) {
 	t.Parallel()
