@@ -86,11 +86,11 @@ type APISettings struct {
 // WorkerSettings are the settings of the jobs.
 type WorkerSettings struct {
 	Bootstrap      bool     `env:"BOOTSTRAP" envDefault:"true" help:"train a first version if there is none, of feature1 and feature2: on such rows if there are enough, else on generated ones; other data are trained on by retrain --dataset"`
-	TrainingWindow int      `env:"TRAINING_WINDOW" envDefault:"100000" help:"most rows that a retraining uses, the newest first"`
+	TrainingWindow int      `env:"TRAINING_WINDOW" envDefault:"100000" help:"most rows that a retraining uses, the newest first; 100 to 100000000"`
 	KeepVersions   int      `env:"KEEP_VERSIONS" envDefault:"50" help:"model versions kept; the active one always is"`
 	KeepDatasets   int      `env:"KEEP_DATASETS" envDefault:"100" help:"generated datasets kept; imported ones and those of the active version always are"`
 	DiscordURL     string   `env:"DISCORD_WEBHOOK_URL" secret:"true" help:"Discord webhook for alerts; empty: they are logged only"`
-	NotifyCooldown Duration `env:"NOTIFY_COOLDOWN" envDefault:"5m" help:"least time between two messages on one topic; the latest state is sent at its end"`
+	NotifyCooldown Duration `env:"NOTIFY_COOLDOWN" envDefault:"5m" help:"least time between two messages on one topic, at most 168h; the latest state is sent at its end"`
 	NotifyLanguage string   `env:"NOTIFY_LANGUAGE" envDefault:"en" help:"language of the messages to people: en or fr; those of Alertmanager are English"`
 }
 
@@ -194,7 +194,7 @@ func (p PrefectSettings) Validate() error {
 
 // FlowSettings are the settings of the periodic check.
 type FlowSettings struct {
-	Interval Duration `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s"`
+	Interval Duration `env:"MONITORING_INTERVAL" envDefault:"30" help:"time between two checks, in seconds or as 1m30s; with Prefect whole seconds"`
 	Detector string   `env:"DRIFT_DETECTOR" envDefault:"random" help:"random: a draw below 0.5 is drift, as documented; statistical: measured on the latest predictions"`
 	Cooldown Duration `env:"RETRAIN_COOLDOWN" envDefault:"10m" help:"statistical only: least time between two retrainings for drift"`
 	PushURL  string   `env:"KUMA_PUSH_URL" secret:"true" help:"address of Uptime Kuma's push monitor that is told of each check, such as http://localhost:3001/api/push/TOKEN; empty: none"`
