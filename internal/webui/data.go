@@ -81,7 +81,7 @@ func (d *dataData) list(ctx context.Context, v *visit) error {
 	}
 	all := list.Datasets
 	most := min(len(all), shownDatasets)
-	if most > 0 && most == len(all) && (v.before() > 0 || most < list.TotalDatasets) {
+	if most > 0 && most == len(all) && most < list.TotalDatasets {
 		next, err := v.client.DatasetsBefore(ctx, all[most-1].GenerationID, 1)
 		if err != nil {
 			return err
