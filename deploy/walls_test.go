@@ -200,7 +200,7 @@ func TestWallsOfVariants(t *testing.T) {
 		}
 		var images compose
 		readYAML(t, path, &images)
-		if image := images.Services[name].Image; image != "${CADDY_IMAGE:-caddy:2.10.2}" {
+		if image := images.Services[name].Image; image != "${CADDY_IMAGE:-caddy:2.11.4}" {
 			t.Errorf("%s: %s runs %s", path, name, image)
 		}
 	}

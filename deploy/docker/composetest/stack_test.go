@@ -101,6 +101,17 @@ func need(t *testing.T, service string) {
 	}
 }
 
+// everything skips a test where only some services were asked for: it starts others besides.
+func everything(t *testing.T) {
+	t.Helper()
+	switch {
+	case *envFile == "":
+		t.Skip("needs an engine and images: make compose-test has them")
+	case *only != "":
+		t.Skip("only " + *only + " are asked for: make compose-test without SERVICES has it")
+	}
+}
+
 // secret is one of those that make secrets has made.
 func secret(t *testing.T, name string) string {
 	t.Helper()
@@ -111,34 +122,47 @@ func secret(t *testing.T, name string) string {
 	return strings.TrimSpace(string(b))
 }
 
-func secretsFolder(t *testing.T) (folder string) {
+func secretsFolder(t *testing.T) string {
+	t.Helper()
+	return setting(t, "SECRETS_DIR")
+}
+
+// setting is one of those that Compose is given.
+func setting(t *testing.T, name string) (value string) {
 	t.Helper()
 	settings, err := os.ReadFile(*envFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(settings)) {
-		if dir, ok := strings.CutPrefix(strings.TrimSpace(line), "SECRETS_DIR="); ok {
-			folder = dir
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), name+"="); ok {
+			value = v
 		}
 	}
-	return folder
+	return value
 }
 
 // admin is a client of the API with the administrator's token.
 func admin(t *testing.T) *api.Client {
 	t.Helper()
-	token := ""
-	client, err := api.New(apiURL, api.Options{Token: func(context.Context) (string, error) { return token, nil }})
+	client, err := signedIn(t, apiURL, secret(t, "admin_password"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := client.Login(t.Context(), "admin", secret(t, "admin_password"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	token = answer.AccessToken
 	return client
+}
+
+// signedIn is a client with the token of admin, whose password it is.
+func signedIn(t *testing.T, url, password string, by *http.Client) (*api.Client, error) {
+	t.Helper()
+	token := ""
+	client, err := api.New(url, api.Options{Token: func(context.Context) (string, error) { return token, nil }, HTTPClient: by})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.Login(t.Context(), "admin", password)
+	token = answer.AccessToken
+	return client, err
 }
 
 // ask sends JSON, or nothing for nil, and reads JSON.
