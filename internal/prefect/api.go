@@ -162,7 +162,10 @@ func (c *Client) propose(ctx context.Context, id string, p proposal) (verdict, e
 	}
 }
 
-// claim proposes a state of a flow run that is still scheduled. Where another made it run and end
+// errDeleted is for a run that was deleted after it was offered, as a pause does with what is ahead.
+var errDeleted = errors.New("prefect: the run was deleted")
+
+// claim proposes a state of a flow run that is still scheduled; errDeleted if it is not there any more. Where another made it run and end
 // meanwhile the rules alone would let it run again.
 func (c *Client) claim(ctx context.Context, id string, p proposal) (verdict, error) {
 	var answer verdicts
@@ -183,6 +186,8 @@ func (c *Client) claim(ctx context.Context, id string, p proposal) (verdict, err
 	_, err = c.do(ctx, request{operation: "read_run", method: http.MethodGet, path: "/flow_runs/" + url.PathEscape(id), out: &now})
 	v := verdict{Status: rejected, State: now.State}
 	switch {
+	case answered(err, http.StatusNotFound):
+		err = errDeleted
 	case err != nil:
 	case now.State.Details.TransitionID == p.Transition:
 		v.Status = accepted

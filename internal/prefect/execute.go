@@ -92,6 +92,9 @@ func (r *Runner) claim(ctx context.Context, run serverRun) bool {
 		Type: typePending, Name: "Pending", Message: claimedBy + r.pid(), Transition: r.c.o.NewID(),
 	})
 	switch {
+	case errors.Is(err, errDeleted): // whether checks are paused is seen by who watches
+		r.o.Logger.DebugContext(ctx, "a run was deleted before it was claimed", "run", run.Name)
+		return false
 	case err != nil:
 		err = fmt.Errorf("run %s could not be claimed: %w", run.Name, err)
 	case v.accepted() && v.State.Type == typePending:

@@ -69,6 +69,35 @@ func TestAPauseIsNoOutage(t *testing.T) {
 	})
 }
 
+// pausing pauses the deployment in the moment in which a run is claimed, which deletes it.
+type pausing struct{ *prefecttest.Server }
+
+func (p *pausing) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/bulk_set_state") {
+		p.Pause(true)
+		p.Forget()
+	}
+	return p.Server.RoundTrip(r)
+}
+
+func TestAPauseBeforeAClaimIsNoOutage(t *testing.T) {
+	inBench(t, func(b *bench) {
+		b.transport = &pausing{b.Server}
+		r, stop := b.runner("a", steps)
+		defer stop()
+		b.scheduled(interval)
+		for range 10 {
+			b.passes(interval)
+			if err := r.claimTrouble(); err != nil || r.Mode() != ServerMode || b.local() != 0 {
+				t.Fatalf("mode %s, %d local, taken for trouble: %v", r.Mode(), b.local(), err)
+			}
+		}
+		if b.Count("/bulk_set_state") == 0 || b.noted() != "part.prefect_paused" {
+			t.Errorf("%d claims, noted %q", b.Count("/bulk_set_state"), b.noted())
+		}
+	})
+}
+
 // closed gives the pool or the queue, by the end of its path, a limit of no runs at all.
 type closed struct {
 	*prefecttest.Server
