@@ -18,17 +18,18 @@ const maxEmail = 254 // RFC 5321, section 4.5.3.1.3
 // checkAccount returns an error that names each field of a new account that is wrong.
 func checkAccount(u ml.User, password string) error {
 	wrong := &ml.Error{Code: ml.CodeInvalid, Message: "the account can't be made"}
+	refuse := func(location, message, code string) {
+		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: location, Message: message})
+		wrong = wrong.Says(code, nil)
+	}
 	if !userName.MatchString(u.Username) {
-		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: "body.username", Message: "must have 3 to 64 letters, digits and . _ @ -, a letter or digit first"})
-		wrong = wrong.Says("error.username", nil)
+		refuse("body.username", "must have 3 to 64 letters, digits and . _ @ -, a letter or digit first", "error.username")
 	}
 	if a, err := mail.ParseAddress(u.Email); err != nil || a.Address != u.Email || len(u.Email) > maxEmail {
-		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: "body.email", Message: "must be an address such as name@example.org"})
-		wrong = wrong.Says("error.email", nil)
+		refuse("body.email", "must be an address such as name@example.org", "error.email")
 	}
 	if u.Role != ml.RoleUser && u.Role != ml.RoleAdmin && u.Role != "" {
-		wrong.Fields = append(wrong.Fields, ml.FieldError{Location: "body.role", Message: fmt.Sprintf("must be %s or %s", ml.RoleUser, ml.RoleAdmin)})
-		wrong = wrong.Says("error.role", nil)
+		refuse("body.role", fmt.Sprintf("must be %s or %s", ml.RoleUser, ml.RoleAdmin), "error.role")
 	}
 	var short *ml.Error
 	if errors.As(CheckPassword(password, "body.password"), &short) {

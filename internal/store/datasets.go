@@ -204,7 +204,7 @@ func (s *Store) Dataset(ctx context.Context, id int64) (ml.Dataset, error) {
 	ds, err := s.datasets(s.read.WithContext(ctx).
 		Where("generation_id = ? AND state = ?", id, string(ml.DatasetReady)))
 	if err == nil && len(ds) == 0 {
-		err = ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id).Says("error.dataset_gone", map[string]any{"dataset": id})
+		err = noDataset(id)
 	}
 	if err != nil {
 		return ml.Dataset{}, err
@@ -283,7 +283,7 @@ func (s *Store) hide(ctx context.Context, id int64) error {
 			"job_id": 0,
 		})
 		if res.Error == nil && res.RowsAffected == 0 {
-			return ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id).Says("error.dataset_gone", map[string]any{"dataset": id})
+			return noDataset(id)
 		}
 		return res.Error
 	})
@@ -369,4 +369,8 @@ func datasetUser(q *gorm.DB, id int64) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+func noDataset(id int64) error {
+	return ml.Errorf(ml.CodeNotFound, "there is no dataset %d", id).Says("error.dataset_gone", map[string]any{"dataset": id})
 }
